@@ -1,0 +1,147 @@
+"""The parts of the documentation that are read from the code when the site is built.
+
+MkDocs runs this file as a hook: a line ``<!-- generated: NAME -->`` in a page gives way to what
+the function ``NAME`` below returns, so that these pages cannot fall behind the code.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from unmask import cli as command_line
+from unmask import types
+from unmask.detectors import DETECTORS
+from unmask.errors import UnmaskError
+from unmask.types import Report
+
+MARKER = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
+HELP_COLUMNS = 90
+
+
+def cli() -> str:
+    """The help text of every command, as the program prints it."""
+    return "\n".join(_command(command_line.app, "unmask", None))
+
+
+def errors() -> str:
+    """The tree of errors as a table: code, exit code, meaning."""
+    rows = ["| code | exit code | meaning |", "|---|---|---|"]
+    rows += [
+        f"| `{cls.code}` | {cls.exit_code} | {_first_paragraph(cls)} |"
+        for cls in _tree(UnmaskError)
+    ]
+    return "\n".join(rows)
+
+
+def report() -> str:
+    """Every object of a report with its fields."""
+    schema = msgspec.json.schema(Report)["$defs"]
+    order = ["Report", *(name for name in schema if name != "Report")]
+    return "\n\n".join(_object(name, schema[name]) for name in order)
+
+
+def detectors() -> str:
+    """The registered detectors with the facts of their specs."""
+    facts = ("paper", "modality", "input_px", "crop_margin", "weights", "weights_sha256",
+             "code_licence", "weights_licence", "training_sets", "calibration_id")  # fmt: skip
+    parts = []
+    for detector in DETECTORS:
+        rows = [f"| {name} | {_cell(getattr(detector.spec, name))} |" for name in facts]
+        title = f"## `{detector.spec.id}`: {detector.spec.title}"
+        parts.append("\n".join([title, "", "| | |", "|---|---|", *rows]))
+    return "\n\n".join(parts)
+
+
+GENERATORS: dict[str, Callable[[], str]] = {
+    "cli": cli,
+    "errors": errors,
+    "report": report,
+    "detectors": detectors,
+}
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """MkDocs hook: fill the markers of one page.
+
+    Raises:
+        KeyError: A marker names something that is not generated.
+    """
+    return MARKER.sub(lambda found: GENERATORS[found[1]](), markdown)
+
+
+def on_post_build(config: Any, **_: Any) -> None:
+    """MkDocs hook: publish the JSON Schema of the report beside the pages."""
+    folder = Path(config["site_dir"]) / "schema"
+    folder.mkdir(parents=True, exist_ok=True)
+    schema = json.dumps(msgspec.json.schema(Report), indent=2)
+    (folder / f"report-{types.SCHEMA_VERSION}.json").write_text(schema + "\n")
+
+
+def _command(command: click.Command, name: str, parent: click.Context | None) -> Iterator[str]:
+    ctx = click.Context(
+        command,
+        info_name=name,
+        parent=parent,
+        terminal_width=HELP_COLUMNS,
+        max_content_width=HELP_COLUMNS,
+    )
+    yield from (f"## `{ctx.command_path}`", "", "```text", command.get_help(ctx), "```", "")
+    if isinstance(command, click.Group):
+        for below in command.list_commands(ctx):
+            child = command.get_command(ctx, below)
+            if child is not None:
+                yield from _command(child, below, ctx)
+
+
+def _tree(cls: type[UnmaskError]) -> Iterator[type[UnmaskError]]:
+    yield cls
+    for below in cls.__subclasses__():
+        yield from _tree(below)
+
+
+def _first_paragraph(thing: object) -> str:
+    return " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
+
+
+def _object(name: str, definition: dict[str, Any]) -> str:
+    head = f"## {name}\n\n{definition.get('description', '')}"
+    if "enum" in definition:
+        return head + "\n\n" + "\n".join(f"- `{value}`" for value in definition["enum"])
+    rows = ["| field | type | meaning |", "|---|---|---|"]
+    rows += [
+        f"| `{field}` | {_type(facts)} | {_meaning(facts)} |"
+        for field, facts in definition["properties"].items()
+    ]
+    return head + "\n\n" + "\n".join(rows)
+
+
+def _type(facts: dict[str, Any]) -> str:
+    if "$ref" in facts:
+        name = facts["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    if "anyOf" in facts:
+        return " or ".join(_type(option) for option in facts["anyOf"])
+    if "enum" in facts:
+        return ", ".join(f"`{value}`" for value in facts["enum"])
+    if facts.get("type") == "array":
+        inside = facts.get("items") or next(iter(facts.get("prefixItems", [])), {})
+        return f"list of {_type(inside)}" if inside else "list"
+    return str(facts.get("type", "any"))
+
+
+def _meaning(facts: dict[str, Any]) -> str:
+    options = [facts, *facts.get("anyOf", [])]
+    return next((option["description"] for option in options if "description" in option), "")
+
+
+def _cell(value: object) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return text.replace("|", "\\|")

@@ -1,0 +1,143 @@
+"""The demonstration's pictures and films: two originals, and forgeries of them.
+
+Both portraits are in the public domain and come inside packages: NASA's Eileen Collins
+(scikit-image) and the US Navy's Grace Hopper (matplotlib). The forgeries carry a visible mark and
+the IPTC digital source type, as everything does that this project forges for people's eyes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from unmask.errors import InputError, MissingExtra
+from unmask.faces.finder import FaceFinder
+from unmask.forgeries import RealFace
+from unmask.forgeries.landmark_swap import swap_faces
+from unmask.media import write_film
+from unmask.report import write_atomically
+
+if TYPE_CHECKING:
+    from unmask.types import Image
+
+_RATE = 25.0
+_SECONDS = 3.0
+_FILM_SIDE_PX = 448
+_MARK = "FORGED - face swap - Unmask demo"
+_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/composite"
+
+
+def make(folder: Path, on_file: Callable[[Path], None] | None = None) -> list[Path]:
+    """Write the demonstration's pictures and films.
+
+    Args:
+        folder: Made if need be.
+        on_file: Called with each file once it is written.
+
+    Returns:
+        The files: for each of two people the original picture and film, and the forged ones.
+
+    Raises:
+        MissingExtra: scikit-image or matplotlib is not installed.
+        OutputRefused: The folder cannot be written.
+        InputError: No face was found in a portrait that came with a package.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    people = {name: _with_face(image) for name, image in _portraits().items()}
+    (first, one), (second, other) = people.items()
+    pictures = {
+        f"{first}-original": (one.image, False),
+        f"{second}-original": (other.image, False),
+        f"{first}-with-face-of-{second}": (swap_faces(one, other).image, True),
+        f"{second}-with-face-of-{first}": (swap_faces(other, one).image, True),
+    }
+    made = []
+    for name, (image, forged) in pictures.items():
+        shown = mark(image) if forged else image
+        made.append(folder / f"{name}.jpg")
+        write_atomically(made[-1], _jpeg(shown, forged=forged))
+        _tell(on_file, made[-1])
+        made.append(folder / f"{name}.mp4")
+        face = one if name.startswith(first) else other
+        frames = moving_frames(image, face.landmarks.mean(0))
+        write_film(made[-1], (mark(f) if forged else f for f in frames), _RATE, crf=20)
+        _tell(on_file, made[-1])
+    return made
+
+
+def moving_frames(image: Image, centre: np.ndarray) -> Iterator[Image]:
+    """A slow camera move over a still picture: (S, S, 3) frames that keep ``centre`` in view."""
+    count = round(_RATE * _SECONDS)
+    height, width = image.shape[:2]
+    for i in range(count):
+        phase = i / (count - 1)
+        side = min(height, width) * (0.95 - 0.25 * phase)
+        x = np.clip(centre[0] + 12 * np.sin(phase * 6.0), side / 2, width - side / 2)
+        y = np.clip(centre[1] + 8 * np.cos(phase * 5.0), side / 2, height - side / 2)
+        scale = _FILM_SIDE_PX / side
+        matrix = np.array([[scale, 0, -(x - side / 2) * scale], [0, scale, -(y - side / 2) * scale]])
+        size = (_FILM_SIDE_PX, _FILM_SIDE_PX)
+        yield np.asarray(cv2.warpAffine(image, matrix, size, flags=cv2.INTER_CUBIC), np.uint8)
+
+
+def mark(image: Image) -> Image:
+    """Write the visible mark along the lower edge; there is no way to leave it out."""
+    marked = image.copy()
+    height, width = image.shape[:2]
+    scale = width / 640
+    bar = round(26 * scale)
+    marked[height - bar :] = (20, 20, 20)
+    place = (round(8 * scale), height - round(8 * scale))
+    cv2.putText(marked, _MARK, place, cv2.FONT_HERSHEY_SIMPLEX, 0.55 * scale, (255, 220, 60),
+                max(1, round(scale)), cv2.LINE_AA)  # fmt: skip
+    return marked
+
+
+def _portraits() -> dict[str, Image]:
+    try:
+        import matplotlib.cbook
+        from skimage import data
+    except ImportError as error:
+        raise MissingExtra.named("demo", "The demonstration") from error
+    with matplotlib.cbook.get_sample_data("grace_hopper.jpg") as file:
+        packed = np.frombuffer(file.read(), np.uint8)
+    hopper = cv2.cvtColor(cv2.imdecode(packed, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    return {"collins": np.asarray(data.astronaut()), "hopper": np.asarray(hopper, np.uint8)}
+
+
+def _with_face(image: Image) -> RealFace:
+    faces = FaceFinder(max_faces=1).find(image)
+    if not faces:
+        raise InputError("No face was found in one of the demonstration's portraits.")
+    return RealFace(image, faces[0].landmarks)
+
+
+def _jpeg(image: Image, *, forged: bool) -> bytes:
+    import io
+
+    from PIL import Image as Pillow
+
+    out = io.BytesIO()
+    options = {"xmp": _xmp()} if forged else {}
+    Pillow.fromarray(image).save(out, "JPEG", quality=92, subsampling=0, **options)
+    return out.getvalue()
+
+
+def _xmp() -> bytes:
+    return (
+        '<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
+        'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description '
+        'xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
+        f'Iptc4xmpExt:DigitalSourceType="{_SOURCE_TYPE}"/></rdf:RDF></x:xmpmeta>'
+        '<?xpacket end="r"?>'
+    ).encode()
+
+
+def _tell(on_file: Callable[[Path], None] | None, path: Path) -> None:
+    if on_file is not None:
+        on_file(path)

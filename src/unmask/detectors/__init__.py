@@ -1,0 +1,5 @@
+"""Detectors: one file a paper. Higher score = more manipulated."""
+
+from unmask.detectors.base import DETECTORS, Detector, DetectorOutput, DetectorSpec
+
+__all__ = ["DETECTORS", "Detector", "DetectorOutput", "DetectorSpec"]

@@ -1,0 +1,1 @@
+"""Faces: finding, following, landmarks, alignment, masks and quality."""

@@ -1,0 +1,128 @@
+"""Write pictures and films: whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unmask.errors import OutputRefused, UsageError
+
+if TYPE_CHECKING:
+    from unmask.types import Image
+
+_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
+
+
+def write_picture(path: str | os.PathLike[str], image: Image) -> None:
+    """Write one picture as PNG (lossless) or JPEG (quality 95), by the extension.
+
+    Args:
+        path: Ends in ``.png``, ``.jpg`` or ``.jpeg``.
+        image: (H, W, 3) uint8 RGB.
+
+    Raises:
+        UsageError: Another extension.
+        OutputRefused: It cannot be written; nothing is left behind.
+    """
+    import PIL.Image
+
+    path = Path(path)
+    kind = _FORMATS.get(path.suffix.lower())
+    if kind is None:
+        raise UsageError(
+            f"Pictures are written as PNG or JPEG, not as {path.suffix or 'a file without end'}.",
+            hint="Use a name that ends in .png or .jpg.",
+        )
+    with replacing(path) as beside:
+        PIL.Image.fromarray(image).save(beside, kind, quality=95)
+
+
+def write_film(
+    path: str | os.PathLike[str],
+    frames: Iterable[Image],
+    frame_rate: float | Fraction,
+    *,
+    crf: int = 18,
+) -> None:
+    """Write an H.264 film (MP4, yuv420p, BT.709 left unstated), index in front.
+
+    Width and height that are odd lose their last column or row, since yuv420p has only even
+    sizes.
+
+    Args:
+        path: Ends in ``.mp4``.
+        frames: (H, W, 3) uint8 RGB each, all of one size; taken one at a time.
+        frame_rate: Frames a second.
+        crf: x264's constant rate factor, 0 (lossless) .. 51; lower is better and larger.
+
+    Raises:
+        UsageError: There are no frames, or they differ in size.
+        OutputRefused: It cannot be written; nothing is left behind.
+    """
+    with replacing(Path(path)) as beside:
+        _encode(beside, frames, Fraction(frame_rate).limit_denominator(65535), crf)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a file to write beside ``path``, which takes its place if all went well.
+
+    Raises:
+        OutputRefused: The folder is absent or read-only, or the disk is full.
+    """
+    beside: Path | None = None
+    try:
+        handle, name = tempfile.mkstemp(
+            prefix=f".{path.stem[:50]}-", suffix=path.suffix, dir=path.parent
+        )
+        os.close(handle)
+        beside = Path(name)
+        yield beside
+        beside.chmod(0o666 & ~_umask())
+        beside.replace(path)
+    except OSError as error:
+        raise OutputRefused(
+            f"{path} could not be written ({error.strerror or error}).",
+            hint="Check that the folder exists, may be written to, and has room.",
+        ) from error
+    finally:
+        if beside is not None:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _encode(path: Path, frames: Iterable[Image], rate: Fraction, crf: int) -> None:
+    import av
+
+    with av.open(
+        str(path), mode="w", format="mp4", options={"movflags": "+faststart"}
+    ) as container:
+        stream = None
+        for image in frames:
+            even = image[: image.shape[0] & ~1, : image.shape[1] & ~1]
+            if stream is None:
+                stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf)})
+                stream.height, stream.width = even.shape[:2]
+                stream.pix_fmt = "yuv420p"
+            elif even.shape[:2] != (stream.height, stream.width):
+                raise UsageError(
+                    f"A frame of {even.shape[1]} x {even.shape[0]} pixels follows frames of "
+                    f"{stream.width} x {stream.height}; all must be of one size.",
+                    hint="Resize or crop the frames first.",
+                )
+            frame = av.VideoFrame.from_ndarray(even.copy(order="C"), format="rgb24")
+            container.mux(stream.encode(frame))
+        if stream is None:
+            raise UsageError("A film needs at least one frame.", hint="Pass frames.")
+        container.mux(stream.encode(None))

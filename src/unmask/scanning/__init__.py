@@ -1,0 +1,1 @@
+"""Composing media, faces, detectors and calibration into a report."""

@@ -1,0 +1,1 @@
+"""Training detectors: recipes, face caches, pairs and the loop. Needs the extra ``train``."""

@@ -1,0 +1,177 @@
+"""A training run as one TOML file, read into dataclasses with every key checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from unmask.errors import NotFound, UsageError
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One set of faces.
+
+    Attributes:
+        name: Name of the set, used by ``mixture.source_weights``.
+        kind: ``reals`` (a folder of untouched pictures) or ``pairs`` (a manifest with originals).
+        path: Folder, or CSV manifest, relative to the data root.
+        group_prefix_chars: Pictures whose names share so many leading characters are one person
+            or original; 0: every picture stands alone.
+    """
+
+    name: str
+    kind: str
+    path: str
+    group_prefix_chars: int = 0
+
+
+@dataclass(frozen=True)
+class Data:
+    """Which faces are used."""
+
+    sets: tuple[DataSet, ...]
+    held_out_share: float = 0.08
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """What a batch is made of; see :mod:`unmask.train.pairs`.
+
+    Attributes:
+        pairs: Pairs in a batch.
+        found: Share of pairs from sets that bring their own forgeries.
+        forgeries: Share of pairs by forgery id.
+        strength: Strength of the shared degradations, 0..1.
+        margin: Smallest and largest crop margin.
+        source_weights: Share of real faces by set.
+    """
+
+    pairs: int
+    found: float
+    forgeries: dict[str, float]
+    source_weights: dict[str, float]
+    strength: float = 1.0
+    margin: tuple[float, float] = (1.1, 1.5)
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """How weights move.
+
+    Attributes:
+        backbone_rate: Peak learning rate of the pre-trained part.
+        head_rate: Peak learning rate of everything new.
+        weight_decay: For matrices only.
+        warm_up_steps: Linear rise.
+        average_decay: Decay of the running average of weights that is kept in the end.
+        map_weight: Weight of the map losses.
+        rank_weight: Weight of the loss that wants a forgery above its own original.
+    """
+
+    backbone_rate: float = 4e-4
+    head_rate: float = 1.5e-3
+    weight_decay: float = 0.02
+    warm_up_steps: int = 300
+    average_decay: float = 0.998
+    map_weight: float = 0.5
+    rank_weight: float = 0.3
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training at one resolution."""
+
+    steps: int
+    size: int
+    frozen_blocks: int = 4
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training run.
+
+    Attributes:
+        detector: Id of the detector that is trained.
+        seed: Seed of everything.
+        imagenet: Weights to start from, relative to the data root; empty: random.
+    """
+
+    detector: str
+    seed: int
+    data: Data
+    mixture: Mixture
+    phases: tuple[Phase, ...]
+    optimiser: Optimiser = field(default_factory=Optimiser)
+    imagenet: str = ""
+
+    @property
+    def steps(self) -> int:
+        """Steps of all phases."""
+        return sum(phase.steps for phase in self.phases)
+
+    def phase_at(self, step: int) -> Phase:
+        """The phase that step number ``step`` (from 0) belongs to."""
+        for phase in self.phases:
+            if step < phase.steps:
+                return phase
+            step -= phase.steps
+        return self.phases[-1]
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read and check a recipe.
+
+    Raises:
+        NotFound: There is no such file.
+        UsageError: Not TOML, an unknown key (with the near match), a missing one or a wrong type.
+    """
+    if not path.is_file():
+        raise NotFound(f"There is no recipe at {path}.", hint="See the folder recipes/.")
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not valid TOML: {error}.") from error
+    recipe: Recipe = _build(Recipe, table, path.name)
+    return recipe
+
+
+def _build(cls: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(cls):
+        return _build_record(cls, value, where)
+    origin, arguments = get_origin(cls), get_args(cls)
+    if origin is tuple and isinstance(value, list):
+        inner = arguments[0]
+        return tuple(_build(inner, item, f"{where}[{i}]") for i, item in enumerate(value))
+    if origin is dict and isinstance(value, dict):
+        return {str(k): _build(arguments[1], v, f"{where}.{k}") for k, v in value.items()}
+    if cls is float and type(value) is int:
+        return float(value)
+    if isinstance(cls, type) and type(value) is cls:
+        return value
+    raise UsageError(f"{where} is {value!r}, expected {getattr(cls, '__name__', cls)}.")
+
+
+def _build_record(cls: Any, value: Any, where: str) -> Any:
+    if not isinstance(value, dict):
+        raise UsageError(f"{where} is {value!r}, expected a table.")
+    hints = get_type_hints(cls)
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+    for key in value:
+        if key not in fields:
+            near = difflib.get_close_matches(key, fields, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(fields)}."
+            raise UsageError(f"{where} has the unknown key {key!r}.", hint=hint)
+    required = [
+        name
+        for name, f in fields.items()
+        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    ]
+    for name in required:
+        if name not in value:
+            raise UsageError(f"{where} lacks the key {name!r}.")
+    return cls(**{key: _build(hints[key], v, f"{where}.{key}") for key, v in value.items()})
