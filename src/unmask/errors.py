@@ -17,7 +17,10 @@
     └── EnvironmentProblem    exit 4   this machine lacks something
         ├── ModelUnavailable           a model file is absent or was altered
         ├── MissingExtra               an optional dependency is not installed
-        └── OutputRefused              a result could not be written
+        ├── OutputRefused              a result could not be written
+        └── LabelFailed                a forgery could not be labelled, so none was written
+            └── IdentityUnusable       the signing identity is absent in part or malformed
+                └── IdentityExpired    its certificate is not valid today
 
 Messages say what came and what was expected; ``hint`` says what to do.
 """
@@ -169,3 +172,21 @@ class OutputRefused(EnvironmentProblem):
     """A result could not be written (full disk, read-only place, no such folder)."""
 
     code = "output_refused"
+
+
+class LabelFailed(EnvironmentProblem):
+    """A forged picture or film could not be given its labels, so no file was written."""
+
+    code = "label_failed"
+
+
+class IdentityUnusable(LabelFailed):
+    """The key or certificates that sign are absent in part, malformed or may not be read."""
+
+    code = "identity_unusable"
+
+
+class IdentityExpired(IdentityUnusable):
+    """The signing certificate has run out, or is not valid yet."""
+
+    code = "identity_expired"

@@ -20,6 +20,7 @@ class Setting(NamedTuple):
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("UNMASK_MODELS", "", "Folder for downloaded face models; default: the user's cache."),
+    Setting("UNMASK_IDENTITY", "", "Folder of the signing identity; default: the user's data."),
     Setting("UNMASK_OFFLINE", "0", "1: never touch the network, as with --offline."),
     Setting("UNMASK_THREADS", "0", "Threads for decoding and inference; 0: all cores."),
     Setting("UNMASK_DEBUG", "0", "1: show the traceback of every error."),
@@ -45,6 +46,15 @@ def models_dir() -> Path:
         return Path(chosen).expanduser()
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "unmask" / "models"
+
+
+def identity_dir() -> Path:
+    """Folder in which the key and certificates that sign forged media are kept."""
+    chosen = value("UNMASK_IDENTITY")
+    if chosen:
+        return Path(chosen).expanduser()
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "unmask" / "identity"
 
 
 def offline() -> bool:

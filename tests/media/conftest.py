@@ -1,4 +1,4 @@
-"""Sample pictures and films, made here with Pillow and PyAV; nothing is stored in the repository."""
+"""Sample pictures and films, made here with Pillow and PyAV; none is stored in the repository."""
 
 from __future__ import annotations
 

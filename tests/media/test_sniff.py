@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.media.conftest import FILMS, animation_bytes, picture_bytes
+
 from unmask.errors import NoFrames, UnsupportedMedia
 from unmask.media.sniff import HEAD_BYTES, Family, sniff
 
@@ -52,6 +52,13 @@ def test_films(name, film):
         found = sniff(file.read(HEAD_BYTES))
     assert found.family is Family.FILM
     assert found.mime == FILM_MIMES[name.rpartition(".")[2]]
+
+
+@pytest.mark.parametrize(("stride", "first"), [(188, 0), (192, 4), (204, 0)])
+def test_transport_streams_with_and_without_time_codes(stride, first):
+    head = bytearray(HEAD_BYTES)
+    head[first::stride] = b"\x47" * len(head[first::stride])
+    assert sniff(bytes(head)) == (Family.FILM, "video/mp2t", "mpegts")
 
 
 REFUSED = {

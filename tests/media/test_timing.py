@@ -6,8 +6,8 @@ import io
 import struct
 
 import pytest
-
 from tests.media.conftest import animation_bytes, picture_bytes
+
 from unmask.errors import LimitExceeded
 from unmask.media.timing import read_timing, webp_size
 from unmask.types import Limits

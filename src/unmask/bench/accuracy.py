@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,12 +23,6 @@ if TYPE_CHECKING:
 RESAMPLES = 1000
 SEED = 20260101
 ECE_BINS = 10
-_LABELS = (
-    (Label.MANIPULATION_SUPPORTED, "supported"),
-    (Label.INCONCLUSIVE, "inconclusive"),
-    (Label.NO_MANIPULATION_FOUND, "none found"),
-    (Label.NOT_ANALYZED, "not analysed"),
-)
 
 
 def ranking_rows(scores: Sequence[FileScore]) -> list[Row]:
@@ -143,7 +137,7 @@ def label_rows(scores: Sequence[FileScore]) -> list[Row]:
                 unit="count",
                 note=f"of {len(files)}",
             )
-            for label, _ in _LABELS
+            for label in Label
             if files
         ]
     return rows
@@ -280,13 +274,13 @@ def _split(scores: Sequence[FileScore]) -> tuple[list[FileScore], list[FileScore
 
 
 def _ece_by_chance(judged: Sequence[FileScore]) -> str:
-    """Mean ECE of truths drawn from the stated probabilities: what this many files cannot undercut."""
+    """Mean ECE of truths drawn from the stated probabilities: the floor for so many files."""
     if not judged:
         return "unknown"
-    rng: Any = np.random.default_rng(SEED)
+    rng = np.random.default_rng(SEED)
     prob = metrics.probability_from_log10_lr([one.log10_lr or 0.0 for one in judged])
     drawn = [
-        metrics.expected_calibration_error(rng.random(prob.size) < prob, prob, bins=ECE_BINS)
+        metrics.expected_calibration_error(rng.binomial(1, prob), prob, bins=ECE_BINS)
         for _ in range(200)
     ]
     return f"{np.mean(drawn):.3f}"

@@ -16,11 +16,21 @@ if TYPE_CHECKING:
     import os
 
     from unmask.bench.samples import Sample
+    from unmask.calibration import Calibration
+    from unmask.detectors import Detector
     from unmask.types import Report
 
 
 class Scans(Protocol):
-    """What is asked of a scanner: :class:`unmask.Scanner` is one."""
+    """What is asked of a scanner: :class:`unmask.Scanner` is one.
+
+    Attributes:
+        detector: Whose time a picture is measured.
+        calibration: Says which detector and weights the verdicts rest on.
+    """
+
+    detector: Detector
+    calibration: Calibration
 
     def scan(self, path: str | os.PathLike[str]) -> Report:
         """Scan one file, or raise an :class:`unmask.errors.InputError`."""

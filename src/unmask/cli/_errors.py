@@ -26,6 +26,8 @@ NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 # Packages that only an extra brings, by the name they are imported under.
 EXTRA_OF = {
     "albumentations": "train",
+    "c2pa": "demo",
+    "cryptography": "demo",
     "lir": "train",
     "matplotlib": "demo",
     "onnx": "train",

@@ -127,7 +127,8 @@ class UnmaskBaseNetwork(nn.Module):
         self.classify = nn.Linear(evidence, 1)
         nn.init.zeros_(self.classify.weight)
         nn.init.zeros_(self.classify.bias)
-        nn.init.constant_(self.to_maps.bias, -2.0)  # most pixels are untouched
+        if self.to_maps.bias is not None:  # always: said for the type checker
+            nn.init.constant_(self.to_maps.bias, -2.0)  # most pixels are untouched
         self.frozen_blocks = frozen_blocks
         self.freeze(frozen_blocks)
 
@@ -188,10 +189,12 @@ class UnmaskBaseNetwork(nn.Module):
         if fused is None:
             fused = copy.deepcopy(self.features[: self.frozen_blocks]).eval()
             for module in fused.modules():
-                if isinstance(module, nn.Sequential) and isinstance(module[0], nn.Conv2d):
-                    if isinstance(module[1], nn.BatchNorm2d):
-                        module[0] = fuse_conv_bn_eval(module[0], module[1])
-                        module[1] = nn.Identity()
+                if not isinstance(module, nn.Sequential) or len(module) < 2:
+                    continue
+                convolution, norm = module[0], module[1]
+                if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                    module[0] = fuse_conv_bn_eval(convolution, norm)
+                    module[1] = nn.Identity()
             self._fused[0] = fused
         return fused
 

@@ -54,6 +54,8 @@ def align_region(image: Image, region: Region, size: int) -> AlignedFace:
         return AlignedFace(_warp(image, matrix, size), matrix)
     # A warp samples points, so strong reduction would alias: average blocks of pixels first.
     window, origin = _window(image, region)
+    if window.size == 0:  # wholly beyond the picture: the mirrored edge is all there is
+        return AlignedFace(_warp(image, matrix, size), matrix)
     reduced = cv2.resize(window, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA)
     x, y = region.centre
     near = ((x - origin[0] + 0.5) / shrink - 0.5, (y - origin[1] + 0.5) / shrink - 0.5)
@@ -72,5 +74,5 @@ def _window(image: Image, region: Region) -> tuple[Image, tuple[int, int]]:
     reach = region.side_px * 0.75  # half the diagonal of the square, rounded up
     x, y = region.centre
     left, top = max(0, int(x - reach)), max(0, int(y - reach))
-    right, bottom = int(x + reach) + 2, int(y + reach) + 2
+    right, bottom = max(0, int(x + reach) + 2), max(0, int(y + reach) + 2)
     return image[top:bottom, left:right], (left, top)

@@ -77,9 +77,7 @@ class FaceFinder:
         detections.sort(key=lambda d: -float(np.prod(d.bbox_xyxy[2:] - d.bbox_xyxy[:2])))
         # A few more than wanted: some detections have no mesh and drop out below.
         detections = detections[: self.max_faces + 10]
-        return self._faces(
-            image, [(d, self._mesh.from_detection(image, d)) for d in detections]
-        )
+        return self._faces(image, [(d, self._mesh.from_detection(image, d)) for d in detections])
 
     def _faces(self, image: Image, found: list[tuple[Detection, Mesh]]) -> list[Face]:
         faces: list[Face] = []

@@ -104,7 +104,7 @@ class MeshEstimator:
     def _fit(self, image: Image, region: Region) -> Mesh:
         pixels = _sample(image, region, _MESH_PX)
         points, logit = self._mesh.run(pixels)
-        score = 1.0 / (1.0 + np.exp(-float(logit.reshape(-1)[0])))
+        score = float(1.0 / (1.0 + np.exp(-np.clip(logit.reshape(-1)[0], -80, 80))))
         local = points.reshape(468, 3)
         back = cv2.invertAffineTransform(region.matrix(_MESH_PX))
         xy = local[:, :2] @ back[:, :2].T + back[:, 2]

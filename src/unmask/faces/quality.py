@@ -49,7 +49,8 @@ def head_pose(points: Floats) -> tuple[float, float, float]:
     across = points[LEFT_CHEEK] - points[RIGHT_CHEEK]
     down = points[CHIN] - points[FOREHEAD]
     yaw = np.degrees(np.arctan2(across[2], np.hypot(across[0], across[1])))
-    pitch = np.degrees(np.arctan2(down[2], np.hypot(down[0], down[1])))
+    # A chin that comes nearer (smaller z) than the forehead is a face that looks up.
+    pitch = np.degrees(np.arctan2(-down[2], np.hypot(down[0], down[1])))
     roll = np.degrees(np.arctan2(across[1], across[0]))
     return float(yaw), float(pitch), float(roll)
 

@@ -32,7 +32,9 @@ def transfer_colour(source: Image, target: Image, mask: Floats) -> Image:
     return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), np.uint8)
 
 
-def soften(mask: Floats, face_px: float, rng: np.random.Generator, *, widest: float = 0.12) -> Floats:
+def soften(
+    mask: Floats, face_px: float, rng: np.random.Generator, *, widest: float = 0.12
+) -> Floats:
     """Turn a hard mask into a soft one with a random edge inside it.
 
     Blur, threshold (which moves the edge), blur again, renormalise.
@@ -65,6 +67,8 @@ def poisson_blend(source: Image, target: Image, mask: Floats) -> Image:
     """Blend gradients instead of values; falls back to alpha where the region is too small.
 
     Source: Perez et al., "Poisson Image Editing", SIGGRAPH 2003, by OpenCV's ``seamlessClone``.
+    What differs: OpenCV solves over the whole box around the mask and lets colour leak out of it,
+    so what lies outside the mask is taken from the target again.
     """
     height, width = mask.shape
     # The clone fails when the region touches the border, so keep a frame of three pixels.
@@ -75,7 +79,8 @@ def poisson_blend(source: Image, target: Image, mask: Floats) -> Image:
         return alpha_blend(source, target, mask)
     box = cv2.boundingRect(hard)
     centre = (box[0] + box[2] // 2, box[1] + box[3] // 2)
-    return np.asarray(cv2.seamlessClone(source, target, hard, centre, cv2.NORMAL_CLONE), np.uint8)
+    cloned = cv2.seamlessClone(source, target, hard, centre, cv2.NORMAL_CLONE)
+    return alpha_blend(np.asarray(cloned, np.uint8), target, np.clip(mask * 2, 0, 1))
 
 
 def _odd(length: float) -> int:

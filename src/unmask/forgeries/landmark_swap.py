@@ -86,7 +86,9 @@ def _bent(target: RealFace, donor: RealFace) -> np.ndarray:
     shrink = _face_px(donor) / max(_face_px(target), 1.0)
     if shrink > 1.5:  # resampling far fewer pixels would alias
         donor_face = np.asarray(
-            cv2.resize(donor_face, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA),
+            cv2.resize(
+                donor_face, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA
+            ),
             np.uint8,
         )
         points = points / shrink

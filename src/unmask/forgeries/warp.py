@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from unmask.types import Floats, Image
 
 _GRID = 32
@@ -78,8 +80,8 @@ def bend_mask(mask: Floats, field: Floats) -> Floats:
     return np.asarray(np.clip(bent, 0, 1), np.float32)
 
 
-def _kernel(first: Floats, second: Floats) -> Floats:
-    squared = ((first[:, None] - second[None]) ** 2).sum(-1)
+def _kernel(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    squared: NDArray[np.float64] = ((first[:, None] - second[None]) ** 2).sum(-1)
     return squared * np.log(squared + 1e-12)
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from unmask.errors import OutputRefused, UsageError
 
 if TYPE_CHECKING:
+    from av.video.codeccontext import VideoCodecContext
+
     from unmask.types import Image
 
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
@@ -49,7 +51,7 @@ def write_film(
     *,
     crf: int = 18,
 ) -> None:
-    """Write an H.264 film (MP4, yuv420p, BT.709 left unstated), index in front.
+    """Write an H.264 film: MP4 with its index in front, yuv420p, BT.601 and saying so.
 
     Width and height that are odd lose their last column or row, since yuv420p has only even
     sizes.
@@ -96,6 +98,16 @@ def replacing(path: Path) -> Iterator[Path]:
                 beside.unlink(missing_ok=True)
 
 
+def _state_colours(context: VideoCodecContext) -> None:
+    """Name what swscale makes of RGB, so that players need not guess by the film's size."""
+    from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+
+    context.color_range = ColorRange.MPEG
+    context.colorspace = Colorspace.SMPTE170M
+    context.color_primaries = ColorPrimaries.BT709
+    context.color_trc = ColorTrc.IEC61966_2_1
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
@@ -115,6 +127,7 @@ def _encode(path: Path, frames: Iterable[Image], rate: Fraction, crf: int) -> No
                 stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf)})
                 stream.height, stream.width = even.shape[:2]
                 stream.pix_fmt = "yuv420p"
+                _state_colours(stream.codec_context)
             elif even.shape[:2] != (stream.height, stream.width):
                 raise UsageError(
                     f"A frame of {even.shape[1]} x {even.shape[0]} pixels follows frames of "

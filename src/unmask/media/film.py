@@ -124,8 +124,10 @@ class FilmReader:
         self._turn = turn_of(first[0])
         self._has_alpha = any(part.is_alpha for part in first[0].format.components)
         self._rate = float(stream.average_rate or stream.guessed_rate or _FALLBACK_RATE)
-        start = stream.start_time
-        self._start = start if start is not None else next(iter(self._index.pts), 0)
+        self._start = self._index.pts[0] if self._index.pts else 0
+        # What FFmpeg says of an AVI is the time of decoding, which is earlier.
+        if stream.start_time is not None and self._demuxer != "avi":
+            self._start = min(self._start, stream.start_time)
         self._missing_end = self._shortfall(container, stream, stated_s)
         self.info = self._describe(container, stream, origin, first[0])
 
@@ -147,7 +149,7 @@ class FilmReader:
         if self._demuxer not in _STATED or stated_s is None:
             return cut
         if stream.duration is not None and index.pts:
-            there_s, slack_s = float((index.end - self._start) * self._time_base), 0.1
+            there_s, slack_s = float((index.reach - self._start) * self._time_base), 0.1
         else:  # the container's clock runs to the end of its longest stream
             there_s, slack_s = index.reach_s - (container.start_time or 0) / 1e6, 0.25
         period_s = there_s / max(1, index.packets)
@@ -164,8 +166,8 @@ class FilmReader:
         index = self._index
         width_px, height_px = self._turn.size(first.width, first.height)
         duration_s = _stated_duration_s(container, stream)
-        if duration_s is None and index.pts:
-            duration_s = float((index.end - index.pts[0]) * self._time_base)
+        if index.pts:
+            duration_s = max(duration_s or 0.0, float((index.end - self._start) * self._time_base))
         rate = stream.average_rate or stream.guessed_rate
         return MediaInfo(
             name=origin.name,
@@ -197,7 +199,7 @@ class FilmReader:
             elif frame.pts is None:
                 pts_s = last_s
             else:
-                pts_s = float((frame.pts - self._start) * self._time_base)
+                pts_s = max(0.0, float((frame.pts - self._start) * self._time_base))
             if index and pts_s <= last_s:
                 pts_s = last_s + 1.0 / self._rate
             yield Frame(image=self._image(frame), index=index, pts_s=pts_s)
@@ -219,7 +221,8 @@ def _stated_duration_s(container: InputContainer, stream: VideoStream) -> float 
     if stream.duration is not None and stream.time_base:
         seconds = float(stream.duration * stream.time_base)
     elif container.duration is not None:
-        seconds = container.duration / 1e6
+        # In the formats that come here it is counted from zero and not from the first frame.
+        seconds = (container.duration - max(0, container.start_time or 0)) / 1e6
     else:
         return None
     return seconds if seconds > 0 else None

@@ -41,8 +41,10 @@ class FilmIndex:
         key_pts: Presentation times of key packets, rising.
         key_seek: For each of ``key_pts``, the time to seek to: its decoding time where known.
         packets: Packets of pictures in the file.
-        end: When the last frame disappears.
-        reach_s: Latest end of any packet of any stream, in seconds of the container's clock.
+        end: When the last frame disappears, if it stays for as long as the mean of the others.
+            (Packets state how long they last in order of decoding, not of presentation.)
+        reach: Latest end of any packet by its own stated duration.
+        reach_s: The same over all streams, in seconds of the container's clock.
         damaged: Packets that are there only in part.
         error: Why reading ended before the end of the file, or None.
     """
@@ -52,6 +54,7 @@ class FilmIndex:
     key_seek: array[int] = field(default_factory=lambda: array("q"))
     packets: int = 0
     end: int = 0
+    reach: int = 0
     reach_s: float = 0.0
     damaged: int = 0
     error: str | None = None
@@ -95,12 +98,14 @@ def read_index(
             timed = timed and packet.pts is not None
             if not timed or packet.pts is None:
                 continue
-            index.pts.append(packet.pts)
-            index.end = max(index.end, packet.pts + (packet.duration or 0))
+            if not packet.is_discard:  # an edit list may hide the frames before a cut
+                index.pts.append(packet.pts)
+            index.reach = max(index.reach, packet.pts + (packet.duration or 0))
             if packet.is_keyframe:
                 index.key_pts.append(packet.pts)
                 index.key_seek.append(packet.pts if packet.dts is None else packet.dts)
-            check_duration((index.end - index.pts[0]) * tick_s, limits)
+            if index.pts:
+                check_duration((index.reach - index.pts[0]) * tick_s, limits)
     except AV_ERRORS as error:
         index.error = reason_of(error)
     _finish(index, timed=timed)
@@ -125,15 +130,15 @@ def _finish(index: FilmIndex, *, timed: bool) -> None:
     if not timed:
         # With one picture without a time, no time can be trusted to belong to its picture.
         index.pts, index.key_pts, index.key_seek = array("q"), array("q"), array("q")
-        index.end = 0
+        index.reach = 0
         return
     key_pts, first = np.unique(np.array(index.key_pts, dtype=np.int64), return_index=True)
     key_seek = np.minimum(np.array(index.key_seek, dtype=np.int64)[first], key_pts)
     index.pts = _array(np.unique(np.array(index.pts, dtype=np.int64)))
     index.key_pts, index.key_seek = _array(key_pts), _array(key_seek)
     if index.pts:
-        last_step = index.pts[-1] - index.pts[-2] if len(index.pts) > 1 else 0
-        index.end = max(index.end, index.pts[-1] + last_step)
+        span, steps = index.pts[-1] - index.pts[0], len(index.pts) - 1
+        index.end = index.pts[-1] + round(span / steps) if steps else index.reach
 
 
 def _array(numbers: NDArray[np.int64]) -> array[int]:

@@ -8,6 +8,7 @@ import av
 
 from unmask.errors import CorruptMedia, NoFrames, UnsupportedMedia
 from unmask.media.limits import check_pixels
+from unmask.settings import threads, value
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -71,9 +72,12 @@ def open_film(file: BinaryIO, demuxer: str, limits: Limits) -> tuple[InputContai
         stream = _picture_stream(container)
         context = stream.codec_context
         check_pixels(context.width, context.height, limits)
-        # FFmpeg itself holds later changes of size against this, before it takes memory.
-        context.options = {"max_pixels": str(limits.max_pixels)}
+        # Later changes of size: FFmpeg holds them against this before it takes memory (it
+        # counts padding too, hence the slack); each frame is then held against the limit.
+        context.options = {"max_pixels": str(2 * limits.max_pixels + 1_000_000)}
         context.thread_type = "AUTO"
+        if value("UNMASK_THREADS") not in {"", "0"}:
+            context.thread_count = threads()
     except Exception:
         container.close()
         raise

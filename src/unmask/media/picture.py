@@ -130,7 +130,6 @@ class PictureReader:
             width_px, height_px = height_px, width_px
         if timing is not None:
             check_duration(timing.end_s, self._limits)
-        turned = self._orientation if self._reader != "HEIF" else _heif_orientation(picture)
         return MediaInfo(
             name=origin.name,
             kind="image" if timing is None else "animation",
@@ -143,7 +142,8 @@ class PictureReader:
             frame_count=1 if timing is None else len(timing.starts_s),
             frame_rate=None if timing is None else len(timing.starts_s) / timing.end_s,
             codec=self._reader.lower(),
-            rotation_deg=ORIENTATIONS.get(turned, ("", 0))[1],
+            # Always 0 for a HEIC: libheif turns it and does not say how.
+            rotation_deg=ORIENTATIONS.get(self._orientation, ("", 0))[1],
             metadata=clean_tags(_tags(picture)),
         )
 
@@ -151,11 +151,6 @@ class PictureReader:
 def _orientation(picture: Picture) -> int:
     value = _exif(picture).get(_ORIENTATION_TAG, 1)
     return value if isinstance(value, int) and value in ORIENTATIONS else 1
-
-
-def _heif_orientation(picture: Picture) -> int:
-    value = picture.info.get("original_orientation")
-    return value if isinstance(value, int) else 1
 
 
 def _exif(picture: Picture) -> Exif:

@@ -7,23 +7,34 @@ that all loader processes share.
 
 from __future__ import annotations
 
-import csv
+import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
-from unmask.errors import CorruptMedia, InputError, NotFound
+from unmask.errors import CorruptMedia, InputError, NoFrames, NotFound
 from unmask.faces.finder import FaceFinder
 from unmask.forgeries import RealFace
+from unmask.media import Sampling, open_media
+from unmask.types import Limits
 
 if TYPE_CHECKING:
-    from unmask.types import Image
+    from numpy.typing import NDArray
 
-_MARGIN = 1.8
-_MAX_SIDE_PX = 320
+    from unmask.types import Floats, Image
+
+    _Reference = tuple[tuple[int, ...], Floats | None]  # shape of a picture, its face
+
+# Part of a cache's fingerprint: raise it whenever what is stored for a picture changes.
+FORMAT = 1
+MARGIN = 1.8
+MAX_SIDE_PX = 320
+MIN_SIDE_PX = 16
+PIXELS, INDEX = "pixels.u8", "index.npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,64 +56,29 @@ class Item:
     original: Path | None = None
 
 
-def read_manifest(path: Path, root: Path) -> list[Item]:
-    """Read a CSV manifest: ``file,source,label,group[,original]``; paths relative to ``root``.
-
-    Raises:
-        NotFound: The manifest is not there.
-        CorruptMedia: A column is missing.
-    """
-    if not path.is_file():
-        raise NotFound(f"There is no manifest at {path}.", hint="Give the path of a CSV file.")
-    with path.open(newline="", encoding="utf-8") as handle:
-        rows = list(csv.DictReader(handle))
-    try:
-        return [
-            Item(
-                root / row["file"],
-                row["source"],
-                int(row["label"]),
-                row["group"],
-                root / row["original"] if row.get("original") else None,
-            )
-            for row in rows
-        ]
-    except (KeyError, ValueError) as error:
-        raise CorruptMedia(
-            f"The manifest {path} lacks or garbles the column {error}.",
-            hint="Columns: file, source, label (0 or 1), group, and original (may be empty).",
-        ) from error
-
-
 def build_cache(items: Iterable[Item], folder: Path) -> Iterator[tuple[int, str | None]]:
     """Find, crop and store the faces of ``items``.
+
+    The index is written last: a folder without one holds nothing that is whole.
 
     Yields:
         (items done, complaint or None) after each item, for a progress bar. Pictures without a
         face are left out and named.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / INDEX).unlink(missing_ok=True)
     finder = FaceFinder(max_faces=1)
-    landmarks_of: dict[Path, np.ndarray | None] = {}
+    references: dict[Path, _Reference] = {}
     rows: list[tuple[str, str, int, str, int, int, int]] = []
-    points: list[np.ndarray] = []
+    points: list[Floats] = []
     offset = 0
-    with (folder / "pixels.u8").open("wb") as pixels:
+    with (folder / PIXELS).open("wb") as pixels:
         for done, item in enumerate(items, 1):
             try:
-                image = _read(item.path)
+                crop, local = _face_of(item, finder, references)
             except InputError as error:
-                yield done, str(error)
+                yield done, f"{item.source}: {error.message}"
                 continue
-            reference = item.original or item.path
-            if reference not in landmarks_of:
-                faces = finder.find(image if reference == item.path else _read(reference))
-                landmarks_of[reference] = faces[0].landmarks if faces else None
-            landmarks = landmarks_of[reference]
-            if landmarks is None:
-                yield done, f"no face found in {item.path.name}"
-                continue
-            crop, local = _crop(image, landmarks)
             pixels.write(crop.tobytes())
             height, width = crop.shape[:2]
             rows.append(
@@ -111,18 +87,53 @@ def build_cache(items: Iterable[Item], folder: Path) -> Iterator[tuple[int, str 
             points.append(local)
             offset += crop.size
             yield done, None
-    columns = list(zip(*rows, strict=True))
-    np.savez_compressed(
-        folder / "index.npz",
-        path=np.array(columns[0]),
-        source=np.array(columns[1]),
-        label=np.array(columns[2], np.int8),
-        group=np.array(columns[3]),
-        offset=np.array(columns[4], np.int64),
-        height=np.array(columns[5], np.int32),
-        width=np.array(columns[6], np.int32),
-        landmarks=np.stack(points).astype(np.float32),
-    )
+    write_index(folder, _columns(rows, points))
+
+
+def write_index(folder: Path, columns: dict[str, NDArray[Any]]) -> None:
+    """Write the index of a cache; it appears only when it is whole."""
+    partial = folder / f".{INDEX}"
+    with partial.open("wb") as handle:
+        np.savez_compressed(handle, allow_pickle=False, **columns)
+    partial.replace(folder / INDEX)
+
+
+def read_index(folder: Path) -> dict[str, NDArray[Any]]:
+    """Read the index of a cache as columns by name.
+
+    Raises:
+        NotFound: The folder holds no finished cache.
+        CorruptMedia: The index is damaged.
+    """
+    path = folder / INDEX
+    if not path.is_file():
+        raise NotFound(
+            f"There is no finished face cache in {folder}.",
+            hint="Make one with 'unmask train RECIPE --prepare-only'.",
+        )
+    try:
+        with np.load(path) as columns:
+            return {name: columns[name] for name in _NAMES}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise CorruptMedia(
+            f"The face cache {path} is damaged: {error}.",
+            hint="Delete that folder; the next run makes it again.",
+        ) from error
+
+
+_NAMES = ("path", "source", "label", "group", "offset", "height", "width", "landmarks")
+
+
+def _columns(
+    rows: list[tuple[str, str, int, str, int, int, int]], points: list[Floats]
+) -> dict[str, NDArray[Any]]:
+    types = (np.str_, np.str_, np.int8, np.str_, np.int64, np.int32, np.int32)
+    columns = {
+        name: np.array([row[i] for row in rows], kind)
+        for i, (name, kind) in enumerate(zip(_NAMES, types, strict=False))
+    }
+    columns["landmarks"] = np.array(points, np.float32).reshape(len(points), 468, 2)
+    return columns
 
 
 class FaceCache:
@@ -137,24 +148,27 @@ class FaceCache:
 
     Raises:
         NotFound: The folder holds no finished cache.
+        CorruptMedia: It is damaged, or holds no face at all.
     """
 
     def __init__(self, folder: Path) -> None:
-        index = folder / "index.npz"
-        if not index.is_file():
-            raise NotFound(
-                f"There is no face cache in {folder}.", hint="Run 'unmask train ... --prepare' first."
+        columns = read_index(folder)
+        self.path = columns["path"]
+        self.source = columns["source"]
+        self.label = columns["label"]
+        self.group = columns["group"]
+        self.landmarks = columns["landmarks"]
+        self._offset = columns["offset"]
+        self._height = columns["height"]
+        self._width = columns["width"]
+        size = int((self._height.astype(np.int64) * self._width * 3).sum())
+        pixels = folder / PIXELS
+        if not size or not pixels.is_file() or pixels.stat().st_size != size:
+            raise CorruptMedia(
+                f"The pixels in {folder} are not the {size:,} bytes that its index speaks of.",
+                hint="Delete that folder; the next run makes it again.",
             )
-        with np.load(index) as columns:
-            self.path = columns["path"]
-            self.source = columns["source"]
-            self.label = columns["label"]
-            self.group = columns["group"]
-            self.landmarks = columns["landmarks"]
-            self._offset = columns["offset"]
-            self._height = columns["height"]
-            self._width = columns["width"]
-        self._pixels = np.memmap(folder / "pixels.u8", np.uint8, "r")
+        self._pixels = np.memmap(pixels, np.uint8, "r")
 
     def __len__(self) -> int:
         return len(self.label)
@@ -167,26 +181,52 @@ class FaceCache:
         return RealFace(np.asarray(image), self.landmarks[i])
 
 
-def _read(path: Path) -> Image:
-    from unmask.media import Sampling, open_media
-    from unmask.types import Limits
+def _face_of(
+    item: Item, finder: FaceFinder, references: dict[Path, _Reference]
+) -> tuple[Image, Floats]:
+    """Crop and landmarks of one item.
 
+    Raises:
+        InputError: It cannot be read, has no face, or does not lie on its original.
+    """
+    image = _read(item.path)
+    reference = item.original or item.path
+    if reference not in references:
+        original = image if reference == item.path else _read(reference)
+        faces = finder.find(original)
+        references[reference] = original.shape, faces[0].landmarks if faces else None
+    shape, landmarks = references[reference]
+    if shape != image.shape:
+        raise CorruptMedia(
+            f"{item.path.name} is {_size(image.shape)} and its original {reference.name} "
+            f"{_size(shape)}; they must lie on each other"
+        )
+    if landmarks is None:
+        raise NoFrames(f"no face found in {reference.name}")
+    return _crop(image, landmarks)
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]} x {shape[0]} px"
+
+
+def _read(path: Path) -> Image:
     with open_media(path, limits=Limits(), sampling=Sampling(frames=1)) as media:
         return next(media.frames()).image
 
 
-def _crop(image: Image, landmarks: np.ndarray) -> tuple[Image, np.ndarray]:
-    import cv2
-
+def _crop(image: Image, landmarks: Floats) -> tuple[Image, Floats]:
     low, high = landmarks.min(0), landmarks.max(0)
-    half = float((high - low).max()) * _MARGIN / 2
+    half = float((high - low).max()) * MARGIN / 2
     centre = (low + high) / 2
     left, top = (int(max(0, c - half)) for c in centre)
     right = int(min(image.shape[1], centre[0] + half)) + 1
     bottom = int(min(image.shape[0], centre[1] + half)) + 1
     crop = image[top:bottom, left:right]
+    if min(crop.shape[:2]) < MIN_SIDE_PX:
+        raise NoFrames("the face lies outside the picture")
     local = landmarks - np.array([left, top], np.float32)
-    scale = _MAX_SIDE_PX / max(crop.shape[:2])
+    scale = MAX_SIDE_PX / max(crop.shape[:2])
     if scale < 1:
         size = (round(crop.shape[1] * scale), round(crop.shape[0] * scale))
         crop = np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -2,13 +2,16 @@
 
 What a step does: one batch of pairs -> class loss + ranking inside each pair + maps -> AdamW
 under bfloat16 autocast -> running average of the weights. A checkpoint holds everything that the
-next step depends on, and batches depend on (seed, step) only, so a resumed run is the same run.
+next step depends on, and batches depend on (seed, step) only, so a resumed run is the same run:
+bit for bit, on the same machine with the same number of threads.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
-import os
+import pickle
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -91,10 +94,11 @@ class Trainer:
         self.network = UnmaskBaseNetwork(frozen_blocks=recipe.phases[0].frozen_blocks)
         if imagenet is not None:
             self.network.load_imagenet(imagenet)
-        self.network.to(memory_format=torch.channels_last)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(_parameter_groups(self.network, recipe))
         self.step = 0
+        self._stop_asked = False
         self._batches = _Batches(PairSampler(cache, rows, recipe.mixture, recipe.seed), recipe)
         run.mkdir(parents=True, exist_ok=True)
 
@@ -107,18 +111,23 @@ class Trainer:
         path = self.run / CHECKPOINT
         if not path.is_file():
             return False
+        state = read_checkpoint(path)
+        if state.get("recipe", self._recipe_digest()) != self._recipe_digest():
+            raise _cannot_continue(path, "it was made by another recipe")
         try:
-            state = torch.load(path, weights_only=True)
             self.network.load_state_dict(state["network"])
             self.optimiser.load_state_dict(state["optimiser"])
-        except (RuntimeError, KeyError, ValueError, EOFError) as error:
-            raise CorruptMedia(
-                f"The checkpoint {path} cannot be continued: {error}.",
-                hint="Use another --run folder, or delete the checkpoint to start again.",
-            ) from error
-        self.average, self.step = state["average"], state["step"]
+        except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
+            raise _cannot_continue(path, str(error).splitlines()[0]) from error
+        self.average, self.step = state["average"], int(state["step"])
+        # Also forgets the fused copy of the frozen blocks, which holds the weights of before.
+        self.network.freeze(self.recipe.phase_at(max(0, self.step - 1)).frozen_blocks)
         torch.set_rng_state(state["rng"])
         return True
+
+    def stop(self) -> None:
+        """End :meth:`train` after the step it is in, with a checkpoint. For signal handlers."""
+        self._stop_asked = True
 
     def save(self) -> None:
         """Write the checkpoint; a kill while writing leaves the last one whole."""
@@ -128,14 +137,16 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
             "rng": torch.get_rng_state(),
+            "recipe": self._recipe_digest(),
         }
         partial = self.run / f".{CHECKPOINT}"
         torch.save(state, partial)
-        os.replace(partial, self.run / CHECKPOINT)
+        partial.replace(self.run / CHECKPOINT)
 
     def averaged_network(self) -> UnmaskBaseNetwork:
         """A copy of the network with the averaged weights, in evaluation mode."""
-        network = UnmaskBaseNetwork(frozen_blocks=0)
+        with torch.random.fork_rng(devices=[]):  # looking must not change the run
+            network = UnmaskBaseNetwork(frozen_blocks=0)
         network.load_state_dict(self.average)
         return network.eval()
 
@@ -146,12 +157,18 @@ class Trainer:
         save_every: int = 200,
         stop_at: int | None = None,
     ) -> None:
-        """Run to the end of the recipe (or to step ``stop_at``).
+        """Run to the end of the recipe (or to step ``stop_at``, or until :meth:`stop`).
+
+        Args:
+            on_step: Called after every step.
+            save_every: Steps between checkpoints.
+            stop_at: Step to end at; None: the end of the recipe.
 
         Raises:
             EnvironmentProblem: The loss is not a number; the last checkpoint is kept.
         """
-        end = min(stop_at or self.recipe.steps, self.recipe.steps)
+        end = self.recipe.steps if stop_at is None else min(stop_at, self.recipe.steps)
+        self._stop_asked = False
         clock = time.monotonic()
         rate = 0.0
         for batch in self._loader(end):
@@ -167,8 +184,10 @@ class Trainer:
             if on_step is not None:
                 learning = float(self.optimiser.param_groups[0]["lr"])
                 on_step(StepReport(self.step, rate, losses, learning))
-            if self.step % save_every == 0 or self.step == end:
+            if self.step % save_every == 0 or self.step == end or self._stop_asked:
                 self.save()
+            if self._stop_asked:
+                return
 
     def _loader(self, end: int) -> Iterator[Batch]:
         numbers = range(self.step, end)
@@ -179,6 +198,10 @@ class Trainer:
             num_workers=self._workers,
             prefetch_factor=4 if self._workers else None,
             collate_fn=_as_is,
+            worker_init_fn=_ignore_interrupts,
+            # Its own generator: a loader draws one number when it is started, and from the global
+            # one a resumed run would get other dropout than an unbroken run.
+            generator=torch.Generator().manual_seed(self.recipe.seed),
         )
         return iter(loader)
 
@@ -196,17 +219,25 @@ class Trainer:
             + weights.rank_weight * losses["rank"]
             + weights.map_weight * (losses["mask"] + losses["seam"])
         )
-        if not torch.isfinite(total):
-            raise EnvironmentProblem(
-                f"The loss became {float(total)} at step {self.step}.",
-                hint="Lower the learning rates; the last checkpoint is kept.",
-            )
+        self._require_finite(total, "loss")
         self.optimiser.zero_grad(set_to_none=True)
-        total.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        total.backward()  # type: ignore[no-untyped-call]
+        self._require_finite(
+            nn.utils.clip_grad_norm_(self.network.parameters(), 5.0), "norm of the gradient"
+        )
         self.optimiser.step()
         self._update_average()
         return {name: float(value.detach()) for name, value in losses.items()}
+
+    def _require_finite(self, value: Tensor, name: str) -> None:
+        if not torch.isfinite(value):
+            raise EnvironmentProblem(
+                f"The {name} became {float(value)} at step {self.step}.",
+                hint="Lower the learning rates; the last checkpoint is kept.",
+            )
+
+    def _recipe_digest(self) -> str:
+        return hashlib.sha256(repr(self.recipe).encode()).hexdigest()
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -272,5 +303,34 @@ def _parameter_groups(network: UnmaskBaseNetwork, recipe: Recipe) -> list[dict[s
     ]
 
 
-def _as_is(batch: Batch) -> Batch:
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint written by :meth:`Trainer.save`.
+
+    Raises:
+        CorruptMedia: It is not one, or cut short.
+    """
+    try:
+        state = torch.load(path, weights_only=True)
+    except (RuntimeError, ValueError, EOFError, OSError, pickle.UnpicklingError) as error:
+        raise _cannot_continue(path, str(error).splitlines()[0]) from error
+    needed = {"network", "average", "optimiser", "step", "rng"}
+    if not isinstance(state, dict) or not needed <= state.keys():
+        raise _cannot_continue(path, "it is not a checkpoint of unmask train")
+    return state
+
+
+def _cannot_continue(path: Path, why: str) -> CorruptMedia:
+    return CorruptMedia(
+        f"The checkpoint {path} cannot be used: {why}.",
+        hint="Use another --run folder, or --fresh to start again.",
+    )
+
+
+def _as_is(batch: Any) -> Any:
     return batch
+
+
+def _ignore_interrupts(worker: int) -> None:
+    """Ctrl-C reaches every process of the terminal; only the parent must answer it."""
+    del worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

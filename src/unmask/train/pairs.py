@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from unmask.errors import UsageError
 from unmask.faces.alignment import align_region
 from unmask.faces.mesh import Region, upright_region
 from unmask.forgeries import FORGERIES, ForgedFace, RealFace
@@ -51,6 +52,9 @@ class PairSampler:
         rows: Row numbers that may be used (a split).
         mixture: What to draw.
         seed: Seed of everything.
+
+    Raises:
+        UsageError: The mixture leaves nothing to draw from these rows.
     """
 
     def __init__(
@@ -67,15 +71,22 @@ class PairSampler:
             source: np.sort(real[cache.source[real] == source]) for source in mixture.source_weights
         }
         self._weights = np.array(
-            [mixture.source_weights[s] if len(self._by_source[s]) else 0 for s in self._by_source]
+            [mixture.source_weights[s] if len(self._by_source[s]) else 0.0 for s in self._by_source]
         )
-        self._weights = self._weights / self._weights.sum()
         self._kinds = [_FOUND, *mixture.forgeries]
-        shares = np.array([mixture.found, *mixture.forgeries.values()])
+        found = mixture.found if len(self._fakes) else 0.0
+        shares = np.array([found, *mixture.forgeries.values()])
+        if not self._weights.sum() or not shares.sum():
+            raise UsageError(
+                f"The mixture draws from nothing: {len(real)} real faces of the sets "
+                f"{', '.join(mixture.source_weights)}, {len(self._fakes)} found forgeries.",
+                hint="Check mixture.source_weights, found and forgeries against the data sets.",
+            )
+        self._weights = self._weights / self._weights.sum()
         self._kind_shares = shares / shares.sum()
         self._forge = {name: FORGERIES.get(name)() for name in mixture.forgeries}
         self._augment = PairAugmenter(mixture.strength)
-        self._yaw = {row: _turn(cache.landmarks[row]) for row in real}
+        self._yaw = {int(row): face_turn(cache.landmarks[row]) for row in real}
 
     def batch(self, number: int, size: int) -> Batch:
         """Batch ``number`` with crops of ``size`` pixels (a multiple of 32)."""
@@ -91,7 +102,7 @@ class PairSampler:
     def pair(self, rng: np.random.Generator, size: int) -> tuple[Image, Image, Floats, bool]:
         """One pair: real crop, forged crop, map of the forged one, whether its seam is known."""
         kind = str(rng.choice(self._kinds, p=self._kind_shares))
-        if kind == _FOUND and len(self._fakes):
+        if kind == _FOUND:
             forged, landmarks = self._found(rng)
         else:
             forged, landmarks = self._forged(kind, rng)
@@ -123,10 +134,21 @@ class PairSampler:
 
     def _donor(self, source: str, row: int, rng: np.random.Generator) -> RealFace:
         """A face of the same set, turned about the same way, from another original."""
-        candidates = rng.choice(self._by_source[source], 24)
-        candidates = [c for c in candidates if self.cache.group[c] != self.cache.group[row]]
-        best = min(candidates, key=lambda c: abs(self._yaw[int(c)] - self._yaw[row]))
-        return self.cache.face(int(best))
+        drawn = rng.choice(self._by_source[source], 24)
+        candidates = self._others(drawn, row)
+        if not candidates:  # a tiny set: any other original will do
+            candidates = self._others(np.array(sorted(self._yaw)), row)
+        if not candidates:
+            raise UsageError(
+                f"Swapping needs faces of two originals; there is only {self.cache.group[row]}.",
+                hint="Add faces, or take the forgeries that need a donor out of the mixture.",
+            )
+        best = min(candidates, key=lambda c: abs(self._yaw[c] - self._yaw[row]))
+        return self.cache.face(best)
+
+    def _others(self, candidates: NDArray[np.int64], row: int) -> list[int]:
+        own = self.cache.group[row]
+        return [int(c) for c in candidates if self.cache.group[c] != own]
 
 
 def difference_mask(real: Image, fake: Image) -> Floats:
@@ -136,7 +158,7 @@ def difference_mask(real: Image, fake: Image) -> Floats:
     """
     gap = cv2.absdiff(real, fake).max(2).astype(np.float32)
     gap = cv2.GaussianBlur(gap, (0, 0), max(2.0, real.shape[0] / 56))
-    return np.clip((gap - 4.0) / 10.0, 0, 1).astype(np.float32)
+    return np.asarray(np.clip((gap - 4.0) / 10.0, 0, 1), np.float32)
 
 
 def _jittered(landmarks: Floats, margin: tuple[float, float], rng: np.random.Generator) -> Region:
@@ -146,7 +168,7 @@ def _jittered(landmarks: Floats, margin: tuple[float, float], rng: np.random.Gen
     return Region(centre, region.side_px, region.roll_rad + float(np.radians(rng.normal(0, 4))))
 
 
-def _turn(landmarks: Floats) -> float:
+def face_turn(landmarks: Floats) -> float:
     """Where the nose lies between the cheeks, -1..1: a cheap stand-in for yaw."""
     right, left, nose = landmarks[234], landmarks[454], landmarks[1]
     across = left - right

@@ -21,7 +21,8 @@ class DataSet:
         kind: ``reals`` (a folder of untouched pictures) or ``pairs`` (a manifest with originals).
         path: Folder, or CSV manifest, relative to the data root.
         group_prefix_chars: Pictures whose names share so many leading characters are one person
-            or original; 0: every picture stands alone.
+            or original, also across sets whose names share the first word (``london`` and
+            ``london_smile``); 0: every picture stands alone. For ``reals`` only.
     """
 
     name: str

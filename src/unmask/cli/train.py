@@ -1,0 +1,167 @@
+"""``unmask train``: from a recipe to trained weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from unmask.cli._errors import EXIT_INTERRUPTED, printable
+from unmask.errors import MissingExtra, OutputRefused
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+    from unmask.train.facecache import FaceCache
+    from unmask.train.recipe import Recipe
+    from unmask.train.run import Progress, Run
+
+DEFAULT_CACHE = Path("runs") / "cache"
+
+
+@click.command(short_help="Train a detector from a recipe.")
+@click.argument("recipe", type=click.Path(path_type=Path), metavar="RECIPE")
+@click.option("--data", type=click.Path(path_type=Path), default=Path("../shared"),
+              show_default=True, metavar="DIR",
+              help="Folder that the recipe's paths are relative to.")  # fmt: skip
+@click.option("--run", "folder", type=click.Path(path_type=Path), metavar="DIR",
+              help="Where the run lives.  [default: runs/NAME-OF-RECIPE]")  # fmt: skip
+@click.option("--cache", type=click.Path(path_type=Path), default=DEFAULT_CACHE,
+              show_default=True, metavar="DIR",
+              help="Where the faces are kept, once they were found.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(0, 64), default=1, show_default=True,
+              help="Processes that find faces and make batches.")  # fmt: skip
+@click.option("--threads", type=click.IntRange(1), help="Threads of PyTorch.  [default: all]")
+@click.option("--resume/--fresh", "resume", default=True, show_default=True,
+              help="Go on from the run's checkpoint, or start again.")  # fmt: skip
+@click.option("--prepare-only", is_flag=True, help="Make the face cache and stop.")
+def command(
+    recipe: Path,
+    data: Path,
+    folder: Path | None,
+    cache: Path,
+    workers: int,
+    *,
+    threads: int | None,
+    resume: bool,
+    prepare_only: bool,
+) -> int:
+    """Train a detector as the TOML file RECIPE says.
+
+    The faces of its data sets are found once and kept; then it trains, evaluates on originals
+    that were held out, and saves a checkpoint every 200 steps. Ctrl-C saves one, too; the same
+    call goes on from there.
+    """
+    from unmask.train.recipe import read_recipe
+
+    plan = read_recipe(recipe)
+    folder = folder or Path("runs") / recipe.stem
+    faces = prepared(plan, data, cache, workers)
+    if prepare_only:
+        click.echo(str(cache))
+        return 0
+    run = _start(plan, faces, folder, data=data, workers=workers, threads=threads, resume=resume)
+    trained, held = run.counts
+    where = f"from step {run.trainer.step}" if run.resumed else "from the start"
+    click.echo(f"{trained} faces to train on, {held} held out; {where}.", err=True)
+    try:
+        with _training_bar(plan.steps, run.trainer.step) as on_progress:
+            finished = run.train(on_progress)
+    except OSError as error:
+        raise OutputRefused(
+            f"The run {folder} cannot be written: {error.strerror or error}.",
+            hint="Free some space, then give the same call again.",
+        ) from error
+    if not finished:
+        click.echo(
+            f"Stopped after step {run.trainer.step}; saved in {folder}. To go on:\n"
+            f"  unmask train {recipe} --data {data} --run {folder} --cache {cache}",
+            err=True,
+        )
+        return EXIT_INTERRUPTED
+    click.echo(
+        f"Done. Next: unmask export --run {folder} --out {folder / 'unmask-base.onnx'}", err=True
+    )
+    return 0
+
+
+def prepared(plan: Recipe, data: Path, cache: Path, workers: int) -> FaceCache:
+    """The face cache of a recipe, made with a progress bar where it is not there yet."""
+    from unmask.cli.scan import download_bar
+    from unmask.faces import assets
+    from unmask.train.prepare import items_of, prepare
+
+    items = items_of(plan.data, data)
+    with download_bar(quiet=False) as progress:
+        assets.ensure(progress=progress)
+    with _bar("finding faces", len(items)) as (bar, task):
+
+        def on_progress(done: int, total: int, complaints: Sequence[str]) -> None:
+            for complaint in complaints:
+                bar.console.print(printable(f"left out: {complaint}"), markup=False)
+            bar.update(task, completed=done, total=total)
+
+        return prepare(items, cache, workers=max(1, workers), on_progress=on_progress)
+
+
+def _start(
+    plan: Recipe, faces: FaceCache, folder: Path, *, data: Path, resume: bool, **options: Any
+) -> Run:
+    try:
+        from unmask.train.run import Run, keep_freed_memory
+    except ModuleNotFoundError as error:
+        raise MissingExtra.named("train", f"Training (it uses {error.name})") from error
+    keep_freed_memory()
+    imagenet = data / plan.imagenet if plan.imagenet else None
+    try:
+        return Run(plan, faces, folder, imagenet=imagenet, fresh=not resume, **options)
+    except OSError as error:
+        raise OutputRefused(
+            f"The run {folder} cannot be written: {error.strerror or error}.",
+            hint="Choose another folder with --run.",
+        ) from error
+
+
+@contextmanager
+def _training_bar(steps: int, done: int) -> Iterator[Callable[[Progress], None]]:
+    with _bar("training", steps, done) as (bar, task):
+
+        def on_progress(now: Progress) -> None:
+            losses = " ".join(f"{name} {value:.3f}" for name, value in now.losses.items())
+            bar.update(task, completed=now.step, note=f"{now.images_per_s:.1f} images/s  {losses}")
+            if now.evaluation:
+                numbers = ", ".join(f"{k} {v:.4f}" for k, v in now.evaluation.items())
+                bar.console.print(f"step {now.step}: held out: {numbers}", markup=False)
+
+        yield on_progress
+
+
+@contextmanager
+def _bar(title: str, total: int, done: int = 0) -> Iterator[tuple[Bar, Any]]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=Console(stderr=True),
+        # Without an estimate over minutes a slow evaluation throws the time left about.
+        speed_estimate_period=300,
+    )
+    with bar:
+        yield bar, bar.add_task(title, total=total, completed=done, note="")
