@@ -14,13 +14,14 @@
     │   ├── LimitExceeded              larger than a limit allows
     │   ├── InputChanged               the bytes changed while being read
     │   └── InvalidReport              JSON that is not a report of this schema
-    └── EnvironmentProblem    exit 4   this machine lacks something
-        ├── ModelUnavailable           a model file is absent or was altered
-        ├── MissingExtra               an optional dependency is not installed
-        ├── OutputRefused              a result could not be written
-        └── LabelFailed                a forgery could not be labelled, so none was written
-            └── IdentityUnusable       the signing identity is absent in part or malformed
-                └── IdentityExpired    its certificate is not valid today
+    ├── EnvironmentProblem    exit 4   this machine lacks something
+    │   ├── ModelUnavailable           a model file is absent or was altered
+    │   ├── MissingExtra               an optional dependency is not installed
+    │   ├── OutputRefused              a result could not be written
+    │   └── LabelFailed                a forgery could not be labelled, so none was written
+    │       └── IdentityUnusable       the signing identity is absent in part or malformed
+    │           └── IdentityExpired    its certificate is not valid today
+    └── InternalFault         exit 70  Unmask itself failed on one input
 
 Messages say what came and what was expected; ``hint`` says what to do.
 """
@@ -190,3 +191,10 @@ class IdentityExpired(IdentityUnusable):
     """The signing certificate has run out, or is not valid yet."""
 
     code = "identity_expired"
+
+
+class InternalFault(UnmaskError):
+    """Unmask itself failed on one input; the others of the call go on."""
+
+    code = "internal_fault"
+    exit_code = 70

@@ -93,6 +93,15 @@ def _face(track_id: int, logits: list[float], *, in_scope: bool) -> FaceReport:
     )  # fmt: skip
 
 
+def _score(faces: list[FaceReport]) -> float | None:
+    """Like the scanner: the highest mean of a face in scope, seen in more than one frame."""
+    judged = [face for face in faces if face.verdict.in_scope and face.frames > 1] or [
+        face for face in faces if face.verdict.in_scope
+    ]
+    means = [sum(p.logit for p in face.timeline) / face.frames for face in judged]
+    return max(means, default=None)
+
+
 def _report(name: str, faces: list[FaceReport]) -> Report:
     judged = [face.verdict for face in faces if face.verdict.log10_lr is not None]
     if judged:
@@ -115,7 +124,7 @@ def _report(name: str, faces: list[FaceReport]) -> Report:
         ),
         verdict=verdict,
         faces=faces,
-        detectors=[DetectorResult(id="scripted", status="ok")],
+        detectors=[DetectorResult(id="scripted", status="ok", score=_score(faces))],
         method=Method(frames="32 spread evenly", detector="scripted"),
         limitations=[],
     )  # fmt: skip

@@ -61,6 +61,13 @@ def test_sections_come_in_order_with_their_stamp(stamp):
     assert "a note \\| with a bar" in page
 
 
+def test_a_table_of_scores_is_linked_where_it_lies(stamp):
+    table = msgspec.structs.replace(section(stamp, key="dfdc_val"), table="dfdc_val.csv")
+    page = render_page({"dfdc_val": table}, folder="mine")
+    assert "[dfdc_val.csv](mine/dfdc_val.csv)" in page
+    assert ".csv" not in render_page({"speed": section(stamp)})
+
+
 def test_results_survive_the_file(stamp, tmp_path):
     results = Results(sections={"speed": section(stamp, row(None), row(1.0, key="k", low=0.5))})
     path = tmp_path / "results.json"

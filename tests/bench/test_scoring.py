@@ -27,6 +27,10 @@ def test_the_most_suspicious_face_by_its_mean(score):
     assert (result.faces_found, result.frames_seen, result.error) == (2, 4, "")
 
 
+def test_a_face_seen_too_seldom_to_be_judged_does_not_speak(score):
+    assert score([1.0, 1.0], [9.0]).logit == pytest.approx(1.0)
+
+
 def test_out_of_scope_has_a_logit_but_no_ratio(score):
     result = score([5.0], in_scope=False)
     assert (result.logit, result.log10_lr, result.label) == (5.0, None, "inconclusive")

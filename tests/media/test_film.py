@@ -240,7 +240,7 @@ def test_a_cover_is_no_film(tmp_path):
         beep = container.add_stream("aac", rate=8000)
         cover = container.add_stream("mjpeg", rate=1)
         cover.width, cover.height, cover.pix_fmt = WIDTH, HEIGHT, "yuvj420p"
-        cover.disposition = av.stream.Disposition.attached_pic
+        cover.disposition = av.stream.Disposition.attached_pic.value
         container.mux(cover.encode(av.VideoFrame.from_ndarray(card(), format="rgb24")))
         container.mux(cover.encode(None))
         write_beep(container, beep)

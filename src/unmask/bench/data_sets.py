@@ -38,14 +38,13 @@ class DataSet:
 
     def section(self, scores: Sequence[FileScore], stamp: Stamp, *extra_notes: str) -> Section:
         """The section on these scores."""
-        notes = [*self.notes(scores), *_errors(scores), *extra_notes]
-        notes.append(f"Scores of every file: [{self.key}.csv](benchmarks/{self.key}.csv)")
         return Section(
             key=self.key,
             title=self.title,
             about=self.about,
             rows=self.rows(scores),
-            notes=notes,
+            notes=[*self.notes(scores), *_errors(scores), *extra_notes],
+            table=f"{self.key}.csv",
             stamp=stamp,
         )
 

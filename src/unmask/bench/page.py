@@ -17,7 +17,8 @@ _HEAD = """\
 Written by `make bench` (`unmask bench`); every number goes through the whole of scan. Do not edit
 this page: measure again. In brackets: 95 % intervals, percentile bootstrap over source videos (1000
 resamples; exact binomial where all files agree). Image level and video level are named apart.
-Nothing is trained, fitted or chosen here.
+Nothing is trained, fitted or chosen here. "Called" means the label `manipulation_supported`; scores
+are the detector's logit of the most suspicious face (a film's: the mean over its frames).
 """
 _FORMATS: dict[Unit, str] = {
     "share": "{:.1%}",
@@ -33,11 +34,14 @@ _FORMATS: dict[Unit, str] = {
 }
 
 
-def render_page(sections: Mapping[str, Section], *, figure: str | None = None) -> str:
+def render_page(
+    sections: Mapping[str, Section], *, folder: str = "benchmarks", figure: str | None = None
+) -> str:
     """Write the page.
 
     Args:
         sections: What was measured, by key; in any order.
+        folder: Address of the folder of tables relative to the page.
         figure: Address of the figure relative to the page, or None.
     """
     parts = [_HEAD, "## Goal and reached\n", "\n".join(_goal_rows(sections)), ""]
@@ -48,7 +52,7 @@ def render_page(sections: Mapping[str, Section], *, figure: str | None = None) -
         ]
     for key in ORDER:
         if key in sections:
-            parts += _section(sections[key])
+            parts += _section(sections[key], folder)
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -75,10 +79,12 @@ def _goal_rows(sections: Mapping[str, Section]) -> Iterator[str]:
         yield f"| {goal.text} | {printed(row)} | {word} |"
 
 
-def _section(section: Section) -> list[str]:
+def _section(section: Section, folder: str) -> list[str]:
     table = ["| measure | value | |", "|---|---|---|"]
     table += [f"| {_cell(row.text)} | {printed(row)} | {_cell(row.note)} |" for row in section.rows]
     notes = [f"- {_cell(note)}" for note in section.notes]
+    if section.table:
+        notes.append(f"- The score of every file: [{section.table}]({folder}/{section.table})")
     return [
         f"## {section.title}\n",
         f"{section.about}\n",

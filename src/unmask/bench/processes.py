@@ -78,14 +78,14 @@ def run(command: Sequence[str], *, may_fail: bool = False) -> Run:
         done = subprocess.run(launch, capture_output=True, check=False)  # noqa: S603 - no shell
         if not facts.exists():
             raise EnvironmentProblem(
-                f"{Path(command[0]).name} could not be started: {_last_line(done.stderr)}",
+                f"{Path(command[0]).name} could not be started: {_what_it_said(done.stderr)}",
                 hint="Check that the package is installed in this environment.",
             )
         measured = msgspec.json.decode(facts.read_bytes(), type=Run)
     if measured.returncode and not may_fail:
         raise EnvironmentProblem(
             f"{Path(command[0]).name} {' '.join(command[1:2])} ended with exit status "
-            f"{measured.returncode}: {_last_line(done.stderr)}",
+            f"{measured.returncode}: {_what_it_said(done.stderr)}",
             hint="Run it by hand on such a file to see why; nothing was measured.",
         )
     return msgspec.structs.replace(measured, stdout=done.stdout)
@@ -101,6 +101,7 @@ def decode_alone(film: Path) -> Decoding:
     return msgspec.json.decode(done.stdout, type=Decoding)
 
 
-def _last_line(text: bytes) -> str:
-    lines = text.decode("utf-8", "replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
+def _what_it_said(text: bytes) -> str:
+    """The end of a message on stderr, in one line."""
+    words = " ".join(text.decode("utf-8", "replace").split())
+    return words[-400:] or "it said nothing"

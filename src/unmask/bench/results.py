@@ -78,6 +78,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
         about: One paragraph: what was looked at, and at which level (image or video).
         rows: The numbers.
         notes: Lines below the table.
+        table: File name of the scores of every file, or "".
         stamp: Where and when.
     """
 
@@ -86,6 +87,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
     about: str
     rows: list[Row]
     notes: list[str]
+    table: str = ""
     stamp: Stamp
 
     def row(self, key: str) -> Row | None:

@@ -160,7 +160,11 @@ def _keep(
         if section.key == data_sets.DFDC_VAL.key and not figure.draw_figure(figure_path, scores):
             figure_path.unlink(missing_ok=True)
         address = figure_path.relative_to(options.page.parent).as_posix()
-        page = render_page(results.sections, figure=address if figure_path.exists() else None)
+        page = render_page(
+            results.sections,
+            folder=folder.name,
+            figure=address if figure_path.exists() else None,
+        )
         options.page.write_text(page, encoding="utf-8")
         (folder / "results.json").write_bytes(encoded)
         if options.json is not None:

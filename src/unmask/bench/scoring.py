@@ -47,8 +47,8 @@ class FileScore:
         group: Source video.
         label: The verdict's label.
         log10_lr: The verdict's log10 likelihood ratio; None where it abstained for scope.
-        logit: The detector's score of the most suspicious face, in scope or not; None where no
-            face was found.
+        logit: The detector's score; where the verdict abstains, the highest mean logit of a face
+            all the same; None where no face was found.
         faces_found: Faces over all frames looked at.
         frames_seen: Frames looked at.
         reasons: Codes of the verdict's reasons, joined by spaces.
@@ -111,7 +111,7 @@ def _score(scanner: Scans, sample: Sample) -> FileScore:
         group=sample.group,
         label=report.verdict.label,
         log10_lr=report.verdict.log10_lr,
-        logit=_highest_logit(report),
+        logit=_logit(report),
         faces_found=report.coverage.faces_found,
         frames_seen=report.coverage.frames_seen,
         reasons=" ".join(reason.code for reason in report.verdict.reasons),
@@ -119,12 +119,15 @@ def _score(scanner: Scans, sample: Sample) -> FileScore:
     )
 
 
-def _highest_logit(report: Report) -> float | None:
-    """Score of the most suspicious face: its frames in scope, or all where none is.
+def _logit(report: Report) -> float | None:
+    """The detector's score, or where the verdict abstains the highest mean logit of a face.
 
     The verdict abstains outside its scope; a ranking over a whole data set may not, or a detector
     could improve its AUC by keeping silent on the hard files.
     """
+    stated = [one.score for one in report.detectors if one.score is not None]
+    if stated:
+        return stated[0]
     means = []
     for face in report.faces:
         inside = [point.logit for point in face.timeline if point.in_scope]

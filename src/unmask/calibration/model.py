@@ -41,9 +41,25 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
     false_alarm_interval: tuple[float, float] | None = None
     miss_rate: float | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse a curve that contradicts itself; read from a file, it is a damaged one."""
+        if not self.lower < self.upper:
+            raise ValueError(f"lower bound {self.lower} is not below upper bound {self.upper}")
+        if not self.threshold_none < self.threshold_supported:
+            raise ValueError(
+                f"threshold_none {self.threshold_none} is not below threshold_supported "
+                f"{self.threshold_supported}"
+            )
+
     def log10_lr(self, score: float) -> float:
         """The log10 likelihood ratio of a score, within the bounds."""
         return min(max(self.slope * score + self.intercept, self.lower), self.upper)
+
+    def score_at(self, log10_lr: float) -> float | None:
+        """The score whose log10 likelihood ratio this is; None where no score reaches it."""
+        if not self.lower <= log10_lr <= self.upper:
+            return None
+        return (log10_lr - self.intercept) / self.slope
 
     def label(self, log10_lr: float) -> Label:
         """The label of a log10 likelihood ratio; between the thresholds it abstains."""

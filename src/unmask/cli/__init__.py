@@ -22,6 +22,7 @@ COMMANDS = {
     "models": "List, fetch and locate the models.",
     "train": "Train a detector from a recipe.",
     "export": "Turn a trained checkpoint into the ONNX file that scan runs.",
+    "calibrate": "Fit scores to likelihood ratios on held-out faces.",
     "bench": "Measure accuracy, speed and memory.",
 }
 

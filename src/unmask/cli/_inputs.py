@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 import os
 import sys
 import tempfile
@@ -9,8 +10,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
-from unmask.errors import EmptyInput, LimitExceeded, UsageError
+from unmask.errors import (
+    CorruptMedia,
+    EmptyInput,
+    InputError,
+    LimitExceeded,
+    NotFound,
+    OutputRefused,
+    PermissionRefused,
+    UsageError,
+)
 from unmask.types import Limits
 
 STDIN = "-"
@@ -22,14 +33,26 @@ class Wanted:
     """One input of a call.
 
     Attributes:
-        path: Where it is.
+        path: Where it is; None for standard input.
         name: What it is called in reports: its file name, or its path below the folder given.
         found: Whether it was met while going through a folder, rather than named.
+        error: Why it cannot be looked at, where that is known already.
     """
 
-    path: Path
+    path: Path | None
     name: str
     found: bool = False
+    error: InputError | None = None
+
+    @property
+    def may_be_left_out(self) -> bool:
+        """Whether it is no failure if this turns out to be no picture or film.
+
+        Folders hold other files too. What calls itself a picture or film by its extension is
+        one that could not be analysed.
+        """
+        kind = mimetypes.guess_type(self.name)[0] or ""
+        return self.found and not kind.startswith(("image/", "video/"))
 
 
 def gather(paths: Sequence[str], *, recursive: bool) -> Iterator[Wanted]:
@@ -40,8 +63,10 @@ def gather(paths: Sequence[str], *, recursive: bool) -> Iterator[Wanted]:
     """
     for word in paths:
         path = Path(word)
-        if not path.is_dir():
-            yield Wanted(path, path.name)
+        if word == STDIN:
+            yield Wanted(None, STDIN)
+        elif not os.path.isdir(word):  # noqa: PTH112 - Path.is_dir raises on too long a name
+            yield Wanted(path, path.name or word)
         elif not recursive:
             raise UsageError(f"{word} is a folder.", hint="Give -r to scan what is in it.")
         else:
@@ -49,13 +74,35 @@ def gather(paths: Sequence[str], *, recursive: bool) -> Iterator[Wanted]:
 
 
 def _walk(root: Path) -> Iterator[Wanted]:
-    for folder, folders, files in os.walk(root):
+    unread: list[OSError] = []
+    empty = True
+    for folder, folders, files in os.walk(root, onerror=unread.append):
+        empty = empty and not unread
+        yield from _refused(unread, root)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             path = Path(folder, name)
             # Devices and pipes met on the way are none of our business.
-            if not name.startswith(".") and path.is_file():
+            if not name.startswith(".") and os.path.isfile(path):  # noqa: PTH113 - never raises
+                empty = False
                 yield Wanted(path, str(path.relative_to(root)), found=True)
+    empty = empty and not unread
+    yield from _refused(unread, root)
+    if empty:
+        error = NotFound(f"There is no file in the folder {root}.", hint="Check the path.")
+        yield Wanted(root, root.name or str(root), error=error)
+
+
+def _refused(unread: list[OSError], root: Path) -> Iterator[Wanted]:
+    """Folders that could not be opened: what is in them was not seen, and that is said."""
+    while unread:
+        problem = unread.pop()
+        path = Path(os.fsdecode(problem.filename or root))
+        error = PermissionRefused(
+            f"The folder {path} cannot be opened ({problem.strerror}).",
+            hint="Check its permissions; nothing in it was looked at.",
+        )
+        yield Wanted(path, os.path.relpath(path, root), error=error)
 
 
 @contextmanager
@@ -65,18 +112,46 @@ def standard_input(limits: Limits) -> Iterator[Path]:
     Raises:
         LimitExceeded: More bytes came than ``limits.max_bytes``.
         EmptyInput: None came.
+        UsageError: Nothing is piped into the program.
+        OutputRefused: There is no room for temporary files.
     """
-    with tempfile.NamedTemporaryFile(prefix="unmask-") as file:
-        size = 0
-        while block := sys.stdin.buffer.read(_BLOCK_BYTES):
-            size += len(block)
-            if size > limits.max_bytes:
-                raise LimitExceeded(
-                    f"Standard input holds more than {limits.max_bytes} bytes.",
-                    hint="Raise the limit with --max-bytes.",
-                )
-            file.write(block)
-        if size == 0:
-            raise EmptyInput("Standard input is empty.", hint="Pipe a picture or film into it.")
-        file.flush()
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError(
+            "- means standard input, but nothing is piped into it.",
+            hint="Pipe a picture or film into it: unmask scan - < FILE",
+        )
+    try:
+        file = tempfile.NamedTemporaryFile(prefix="unmask-")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise OutputRefused(
+            f"Standard input cannot be kept in a temporary file: {error.strerror}.",
+            hint="Free some space, or set TMPDIR to a folder that can be written.",
+        ) from error
+    with file:
+        _copy(sys.stdin.buffer, file, limits)
         yield Path(file.name)
+
+
+def _copy(source: IO[bytes], target: IO[bytes], limits: Limits) -> None:
+    size = 0
+    while block := _read(source):
+        size += len(block)
+        if size > limits.max_bytes:
+            raise LimitExceeded(
+                f"Standard input holds more than {limits.max_bytes} bytes.",
+                hint="If you trust it, raise the limit with --max-bytes.",
+            )
+        target.write(block)
+    if size == 0:
+        raise EmptyInput("Standard input is empty.", hint="Pipe a picture or film into it.")
+    target.flush()
+
+
+def _read(source: IO[bytes]) -> bytes:
+    try:
+        return source.read(_BLOCK_BYTES)
+    except OSError as error:  # a folder, a broken disk
+        raise CorruptMedia(
+            f"Reading standard input failed: {error.strerror}.",
+            hint="Pipe a picture or film into it.",
+        ) from error

@@ -32,10 +32,12 @@ def command(output: Path, *, offline: bool) -> int:
         ) from error
     sink = ToFolder(output, ("html", "json", "ndjson", "csv"), resume=False)
     reports = []
-    for path in files:
-        reports.append(scanner.scan_or_explain(path))
-        sink.add(reports[-1])
-    sink.close()
+    try:
+        for path in files:
+            reports.append(scanner.scan_or_explain(path))
+            sink.add(reports[-1])
+    finally:  # also when interrupted: what is done is listed
+        sink.close()
     from rich.console import Console
 
     report.render_table(reports, Console())

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from unmask.cli._inputs import STDIN, Wanted, gather, standard_input
+from unmask.cli._inputs import Wanted, gather, standard_input
 from unmask.cli._outputs import FORMATS, ToFolder, ToStdout
-from unmask.errors import InputError, UnsupportedMedia, UsageError
+from unmask.errors import (
+    EmptyInput,
+    InputError,
+    InternalFault,
+    NoFrames,
+    NotFound,
+    UnsupportedMedia,
+    UsageError,
+)
 from unmask.types import Label, Limits, Report
 
 if TYPE_CHECKING:
@@ -23,20 +33,17 @@ EXIT_NOT_ANALYZED = 3
 _DEFAULT_FILES = ("html", "json")
 _DEFAULT_FILES_MANY = ("html", "json", "ndjson", "csv")
 _LIMITS = Limits()
+# Codes that say: this is another kind of file. In a folder that is no failure.
+_NO_MEDIA = {UnsupportedMedia.code, NoFrames.code, EmptyInput.code}
 
 
-class FrameCount(click.ParamType):
-    """``all`` or a whole number from 1."""
-
-    name = "N|all"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the number, or None for ``all``."""
-        if value is None or str(value).lower() == "all":
-            return None
-        if str(value).isdigit() and int(value) >= 1:
-            return int(value)
-        self.fail(f"{value!r} is neither 'all' nor a whole number from 1", param, ctx)
+def _frame_count(_ctx: click.Context, _param: click.Parameter, value: str) -> int | None:
+    """The number of frames, or None for ``all``."""
+    if value.lower() == "all":
+        return None
+    if re.fullmatch(r"0*[1-9][0-9]{0,17}", value):
+        return int(value)
+    raise click.BadParameter(f"{value[:40]!r} is neither 'all' nor a whole number from 1.")
 
 
 @click.command(short_help="Look for face manipulation in pictures and films.")
@@ -48,12 +55,12 @@ class FrameCount(click.ParamType):
               help="Form of the reports; may be given several times with -o.")  # fmt: skip
 @click.option("--fail-on", multiple=True, type=click.Choice([label.value for label in Label]),
               help="Exit with 1 if any input gets this verdict.")  # fmt: skip
-@click.option("--frames", type=FrameCount(), default=32, show_default=True,
+@click.option("--frames", callback=_frame_count, default="32", show_default=True, metavar="N|all",
               help="Frames of a film to look at, spread evenly, or 'all'.")  # fmt: skip
 @click.option("--detector", default="unmask-base", show_default=True, metavar="ID",
               help="Which detector; see 'unmask models list'.")  # fmt: skip
 @click.option("--resume", is_flag=True,
-              help="With -o and ndjson: leave out inputs that are in results.ndjson already.")  # fmt: skip
+              help="With -o: go on with a run that was stopped, leaving out what is done.")  # fmt: skip
 @click.option("--offline", is_flag=True, help="Never use the network.")
 @click.option("--crops/--no-crops", default=True, show_default=True,
               help="Put pictures of the faces into the reports.")  # fmt: skip
@@ -65,7 +72,7 @@ class FrameCount(click.ParamType):
               type=click.FloatRange(0), help="Longest film, in seconds.")  # fmt: skip
 @click.option("--max-frames", default=_LIMITS.max_frames, show_default=True,
               type=click.IntRange(1), help="Most frames decoded from one file.")  # fmt: skip
-@click.option("-q", "--quiet", is_flag=True, help="No messages and no progress bars.")
+@click.option("-q", "--quiet", is_flag=True, help="Nothing but errors on stderr.")
 @click.option("-v", "--verbose", is_flag=True, help="Say what is done with each file.")
 def command(paths: tuple[str, ...], **options: Any) -> int:
     """Look for face manipulation in pictures and films.
@@ -82,16 +89,41 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
     wanted = list(gather(paths, recursive=options["recursive"]))
     sink = _sink(wanted, options)
     scanner = _scanner(options, limits)
-    labels = _run(wanted, scanner, sink, limits, options)
-    if any(label in options["fail_on"] for label in labels):
+    if options["resume"] and isinstance(sink, ToFolder):
+        from unmask.scanning.assemble import tool
+
+        sink.go_on(tool(), [scanner.method(film=film) for film in (False, True)])
+    outcome = _run(wanted, scanner, sink, limits, options)
+    return _exit_code(outcome, options["fail_on"])
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What came of a call's inputs: their labels, the codes of their errors, those left out."""
+
+    labels: set[str] = field(default_factory=set)
+    errors: set[str] = field(default_factory=set)
+    done_before: int = 0
+    no_media: int = 0
+
+
+def _exit_code(outcome: _Outcome, fail_on: Collection[str]) -> int:
+    if outcome.labels & set(fail_on):
         return EXIT_FINDING
-    return EXIT_NOT_ANALYZED if Label.NOT_ANALYZED in labels else 0
+    if InternalFault.code in outcome.errors:
+        return InternalFault.exit_code
+    if not outcome.labels and not outcome.done_before:
+        raise NotFound(
+            "None of the files is a picture or film.", hint="Check the folder; nothing was scanned."
+        )
+    return EXIT_NOT_ANALYZED if Label.NOT_ANALYZED in outcome.labels else 0
 
 
 def _sink(wanted: Sequence[Wanted], options: dict[str, Any]) -> ToStdout | ToFolder:
     formats, folder = options["formats"], options["output"]
     if folder is not None:
-        default = _DEFAULT_FILES if len(wanted) == 1 else _DEFAULT_FILES_MANY
+        single = len(wanted) == 1 and not options["resume"]
+        default = _DEFAULT_FILES if single else _DEFAULT_FILES_MANY
         return ToFolder(folder, formats or default, resume=options["resume"])
     if options["resume"]:
         raise UsageError("--resume continues a folder.", hint="Give the folder with -o.")
@@ -105,6 +137,11 @@ def _sink(wanted: Sequence[Wanted], options: dict[str, Any]) -> ToStdout | ToFol
         raise UsageError(
             f"{len(wanted)} inputs do not fit into one {formats[0]} document.",
             hint="Use --format ndjson or csv, or give a folder with -o.",
+        )
+    if formats and formats[0] == "pdf" and sys.stdout.isatty():
+        raise UsageError(
+            "A PDF cannot be shown in a terminal.",
+            hint="Send it to a file (> report.pdf), or give a folder with -o.",
         )
     return ToStdout(formats[0] if formats else None)
 
@@ -129,52 +166,57 @@ def _run(
     sink: ToStdout | ToFolder,
     limits: Limits,
     options: dict[str, Any],
-) -> list[Label]:
-    labels = []
-    skipped = 0
+) -> _Outcome:
+    outcome = _Outcome()
     done_before = sink.seen if isinstance(sink, ToFolder) else set()
     with _files_bar(len(wanted), quiet=options["quiet"]) as advance:
         try:
             for one in wanted:
-                report = _one(one, scanner, limits, done_before)
                 advance(one.name)
-                if report is None:
-                    skipped += 1
+                if _is_done(one, done_before):
+                    outcome.done_before += 1
                     continue
-                labels.append(report.verdict.label)
+                report = _one(one, scanner, limits)
+                if report is None:
+                    outcome.no_media += 1
+                    continue
                 sink.add(report)
+                outcome.labels.add(report.verdict.label)
+                outcome.errors.update(problem.code for problem in report.errors)
                 _tell(report, options)
         finally:  # also when interrupted: what is done is listed
             made = sink.close()
     if not options["quiet"]:
-        _tell_end(sink, made, skipped)
-    return labels
+        _tell_end(sink, made, outcome)
+    return outcome
 
 
-def _one(one: Wanted, scanner: Scanner, limits: Limits, done: set[str]) -> Report | None:
-    """The report on one input, or None when there is nothing to report."""
-    if str(one.path) == STDIN:
-        with standard_input(limits) as path:
-            return scanner.scan_or_explain(path, name=STDIN)
-    if done and _digest(one.path) in done:
-        return None
-    if one.found:  # in a folder there are other files too, and they are no failure
+def _one(one: Wanted, scanner: Scanner, limits: Limits) -> Report | None:
+    """The report on one input, or None where a folder holds something else than media."""
+    if one.error is not None:
+        return scanner.explain(None, one.error, name=one.name)
+    if one.path is None:
         try:
-            return scanner.scan(one.path, name=one.name)
-        except UnsupportedMedia:
-            return None
-        except InputError:
-            pass
-    return scanner.scan_or_explain(one.path, name=one.name)
+            with standard_input(limits) as path:
+                return scanner.scan_or_explain(path, name=one.name)
+        except InputError as error:
+            return scanner.explain(None, error, name=one.name)
+    report = scanner.scan_or_explain(one.path, name=one.name)
+    codes = {problem.code for problem in report.errors}
+    return None if one.may_be_left_out and codes & _NO_MEDIA else report
 
 
-def _digest(path: Path) -> str:
+def _is_done(one: Wanted, done: Collection[tuple[str, str]]) -> bool:
+    if not done or one.path is None or one.error is not None:
+        return False
     from unmask.media import hash_file
 
+    # A name that is not UTF-8 is in the lines as they write it.
+    name = one.name.encode("utf-8", "backslashreplace").decode()
     try:
-        return hash_file(path)
+        return (name, hash_file(one.path)) in done
     except InputError:
-        return ""
+        return False
 
 
 def _tell(report: Report, options: dict[str, Any]) -> None:
@@ -189,9 +231,13 @@ def _tell(report: Report, options: dict[str, Any]) -> None:
         click.echo(f"{name}: {report.verdict.statement}", err=True)
 
 
-def _tell_end(sink: ToStdout | ToFolder, made: list[Path] | None, skipped: int) -> None:
-    if skipped:
-        click.echo(f"{skipped} files left out (no picture or film, or done before).", err=True)
+def _tell_end(sink: ToStdout | ToFolder, made: list[Path] | None, outcome: _Outcome) -> None:
+    for count, why in (
+        (outcome.no_media, "no picture or film"),
+        (outcome.done_before, "done before"),
+    ):
+        if count:
+            click.echo(f"{count} {'file' if count == 1 else 'files'} left out: {why}.", err=True)
     if isinstance(sink, ToFolder):
         shown = (made or []) or sink.last
         page = next((path for path in shown if path.suffix == ".html"), None)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from unmask.train.run import Progress, Run
 
 DEFAULT_CACHE = Path("runs") / "cache"
+_LINE_EVERY = 100  # steps between lines where there is no terminal to draw a bar on
 
 
 @click.command(short_help="Train a detector from a recipe.")
@@ -97,12 +98,13 @@ def prepared(plan: Recipe, data: Path, cache: Path, workers: int) -> FaceCache:
     items = items_of(plan.data, data)
     with download_bar(quiet=False) as progress:
         assets.ensure(progress=progress)
-    with _bar("finding faces", len(items)) as (bar, task):
+    with bar_on_stderr("finding faces", len(items)) as (bar, task):
 
         def on_progress(done: int, total: int, complaints: Sequence[str]) -> None:
             for complaint in complaints:
                 bar.console.print(printable(f"left out: {complaint}"), markup=False)
-            bar.update(task, completed=done, total=total)
+            speed = bar.tasks[task].finished_speed or bar.tasks[task].speed or 0.0
+            bar.update(task, completed=done, total=total, note=f"{speed:.0f} pictures/s")
 
         return prepare(items, cache, workers=max(1, workers), on_progress=on_progress)
 
@@ -127,20 +129,28 @@ def _start(
 
 @contextmanager
 def _training_bar(steps: int, done: int) -> Iterator[Callable[[Progress], None]]:
-    with _bar("training", steps, done) as (bar, task):
+    with bar_on_stderr("training", steps, done) as (bar, task):
 
         def on_progress(now: Progress) -> None:
             losses = " ".join(f"{name} {value:.3f}" for name, value in now.losses.items())
-            bar.update(task, completed=now.step, note=f"{now.images_per_s:.1f} images/s  {losses}")
+            note = f"{now.images_per_s:.1f} images/s  {losses}"
+            bar.update(task, completed=now.step, note=note)
+            if not bar.console.is_terminal and now.step % _LINE_EVERY == 0:
+                left = bar.tasks[task].time_remaining or 0.0
+                line = f"step {now.step} of {now.steps}: {note}, {left / 60:.0f} min left"
+                bar.console.print(line, markup=False, soft_wrap=True)
             if now.evaluation:
                 numbers = ", ".join(f"{k} {v:.4f}" for k, v in now.evaluation.items())
-                bar.console.print(f"step {now.step}: held out: {numbers}", markup=False)
+                bar.console.print(
+                    f"step {now.step}: held out: {numbers}", markup=False, soft_wrap=True
+                )
 
         yield on_progress
 
 
 @contextmanager
-def _bar(title: str, total: int, done: int = 0) -> Iterator[tuple[Bar, Any]]:
+def bar_on_stderr(title: str, total: int, done: int = 0) -> Iterator[tuple[Bar, Any]]:
+    """A progress bar with the time left, on stderr; its tasks have a field ``note``."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,

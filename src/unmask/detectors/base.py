@@ -67,9 +67,15 @@ class DetectorOutput:
 
 
 class Detector(Protocol):
-    """An image detector; batch-invariant and deterministic."""
+    """An image detector; batch-invariant and deterministic.
+
+    Attributes:
+        spec: Facts about it.
+        weights_sha256: Digest of the weights that were loaded.
+    """
 
     spec: ClassVar[DetectorSpec]
+    weights_sha256: str
 
     def __init__(self, weights: Path | None = None) -> None:
         """Load the bundled weights, or those at ``weights``."""

@@ -100,12 +100,11 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def _state_colours(context: VideoCodecContext) -> None:
     """Name what swscale makes of RGB, so that players need not guess by the film's size."""
-    from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
-
-    context.color_range = ColorRange.MPEG
-    context.colorspace = Colorspace.SMPTE170M
-    context.color_primaries = ColorPrimaries.BT709
-    context.color_trc = ColorTrc.IEC61966_2_1
+    # Numbers of ITU-T H.273; PyAV names only some of them in some versions.
+    context.color_range = 1  # limited
+    context.colorspace = 6  # the matrix of BT.601, 525 lines
+    context.color_primaries = 1  # those of BT.709 and sRGB
+    context.color_trc = 13  # sRGB
 
 
 def _umask() -> int:

@@ -62,7 +62,8 @@ def open_film(file: BinaryIO, demuxer: str, limits: Limits) -> tuple[InputContai
             mode="r",
             format=demuxer,
             # With the demuxer named and no protocol allowed, nothing else can be opened.
-            options={"protocol_whitelist": "none"},
+            # (Not ``options``: PyAV before 16 crashes on those with MPEG streams.)
+            container_options={"protocol_whitelist": "none"},
             metadata_errors="replace",
             buffer_size=_IO_BYTES,
         )
@@ -94,9 +95,11 @@ def _picture_stream(container: InputContainer) -> VideoStream:
     if not container.streams:
         raise broken("its header names no streams")
     if not streams:
-        kinds = ", ".join(sorted({stream.type for stream in container.streams}))
+        # (``stream.type`` crashes on unknown types in PyAV before 17.)
+        held = container.streams
+        kinds = ", ".join(kind for kind in ("audio", "subtitles", "data") if getattr(held, kind))
         raise NoFrames(
-            f"The film has no picture stream (it holds: {kinds}).",
+            f"The film has no picture stream (it holds: {kinds or 'other data'}).",
             hint="Give a film with a picture.",
         )
     # PyAV's types leave out that there may be no decoder.

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unmask import settings
-from unmask.errors import IdentityExpired, IdentityUnusable, MissingExtra
+from unmask.errors import IdentityExpired, IdentityUnusable, MissingExtra, UsageError
 
 try:  # this module is imported only where something is signed
     from cryptography import x509
@@ -97,6 +97,21 @@ def load(folder: Path) -> Identity:
     for certificate in (*chain, *anchors):
         _check_dates(certificate, folder)
     return found
+
+
+def check_anchors(pem: bytes) -> None:
+    """Refuse trust anchors that are not certificates in PEM.
+
+    Raises:
+        UsageError: They are malformed, or there are none.
+    """
+    try:
+        x509.load_pem_x509_certificates(pem)
+    except ValueError as error:
+        raise UsageError(
+            "The trust anchors are malformed: they were to be certificates in PEM.",
+            hint="Give a file that begins with -----BEGIN CERTIFICATE-----.",
+        ) from error
 
 
 def _read(path: Path) -> bytes:

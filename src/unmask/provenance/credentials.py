@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from unmask import __version__
 from unmask.errors import (
+    CorruptMedia,
     InputError,
     LabelFailed,
     MissingExtra,
     NotFound,
     PermissionRefused,
-    UnmaskError,
     UnsupportedMedia,
 )
 from unmask.media.encode import replacing
@@ -64,6 +64,10 @@ _SETTINGS: dict[str, Any] = {
 # What C2PA wants said of an ingredient before anything is said of the work itself.
 _FIRST_ACTION: dict[Relationship, str] = {"parentOf": "c2pa.opened", "componentOf": "c2pa.placed"}
 _MAX_PROBLEMS = 16
+# How the library's messages begin where the container, not the manifest, is at fault, and where
+# the file only names a place on the network, at which we do not look.
+_BROKEN_FILE = ("Other: asset could not be parsed", "Io:")
+_REMOTE = "Remote:"
 
 
 class CredentialStatus(StrEnum):
@@ -153,12 +157,12 @@ def sign(
     with replacing(destination) as beside:
         _sign(source, beside, mime, manifest, ingredients, identity)
         state = read(beside, identity.anchor_pem)
-        if state.status is not CredentialStatus.TRUSTED or (
-            state.digital_source_types[-1:] != (digital_source_type,)
-        ):
+        declared = state.digital_source_types[-1:] == (digital_source_type,)
+        if state.status is not CredentialStatus.TRUSTED or not declared:
+            found = ", ".join(state.problems) or "with another source type"
             raise LabelFailed(
                 f"{destination.name} was signed, but its credentials read as {state.status} "
-                f"({', '.join(state.problems) or 'with another source type'}); no file was written.",
+                f"({found}); no file was written.",
                 hint="Check the certificates in the folder that UNMASK_IDENTITY names.",
             )
 
@@ -172,25 +176,35 @@ def read(path: str | Path, trust_anchors: bytes | None = None) -> CredentialStat
 
     Raises:
         UnsupportedMedia: The format cannot carry credentials.
+        CorruptMedia: The file is so broken that it cannot be searched.
         InputError: The file cannot be read.
+        UsageError: The trust anchors are not certificates in PEM.
         MissingExtra: The package for content credentials is not installed.
     """
     path = Path(path)
     mime = _mime(path)
     c2pa = _c2pa()
-    try:
-        with path.open("rb") as stream, _context(c2pa, trust_anchors) as context:
+    with _context(c2pa, trust_anchors) as context, path.open("rb") as stream:
+        try:
             reader = c2pa.Reader.try_create(mime, stream, context=context)
             if reader is None:
                 return CredentialState(CredentialStatus.ABSENT)
             with reader:
                 return _state(reader)
-    except c2pa.C2paError as error:
-        problem = next(iter(clean_tags([("problem", error)]).values()), type(error).__name__)
-        # "Remote": the file only names a place on the network, where we do not look.
-        elsewhere = problem.startswith("Remote")
-        status = CredentialStatus.ABSENT if elsewhere else CredentialStatus.INVALID
-        return CredentialState(status, problems=(problem,))
+        except c2pa.C2paError as error:
+            return _unread(path, str(error))
+
+
+def _unread(path: Path, problem: str) -> CredentialState:
+    """What is known where the library gave up."""
+    if problem.startswith(_BROKEN_FILE):
+        raise CorruptMedia(
+            f"{path.name} is broken or cut short, so it cannot be searched for credentials.",
+            hint="Get the file again from where it came from.",
+        )
+    elsewhere = problem.startswith(_REMOTE)
+    status = CredentialStatus.ABSENT if elsewhere else CredentialStatus.INVALID
+    return CredentialState(status, problems=_clean([problem]))
 
 
 def _mime(path: Path) -> str:
@@ -326,20 +340,12 @@ def _clean(texts: Any) -> tuple[str, ...]:
 def _context(c2pa: ModuleType, trust_anchors: bytes | None) -> Any:
     chosen = dict(_SETTINGS)
     if trust_anchors is not None:
-        try:
-            chosen["trust"] = {"trust_anchors": trust_anchors.decode("ascii")}
-        except UnicodeDecodeError as error:
-            raise _bad_anchors() from error
+        from unmask.provenance import authority
+
+        # The library would take a malformed anchor for a fault of the file.
+        authority.check_anchors(trust_anchors)
+        chosen["trust"] = {"trust_anchors": trust_anchors.decode("ascii")}
     return c2pa.Context(c2pa.Settings.from_dict(chosen))
-
-
-def _bad_anchors() -> UnmaskError:
-    from unmask.errors import UsageError
-
-    return UsageError(
-        "The trust anchors are malformed: they were to be certificates in PEM.",
-        hint="Give a file that begins with -----BEGIN CERTIFICATE-----.",
-    )
 
 
 def _c2pa() -> ModuleType:

@@ -37,7 +37,7 @@ class ForgeryLabel(NamedTuple):
     ingredients: Sequence[Ingredient]
 
 
-def write_labelled(path: Path, encode: Callable[[Path], None], label: ForgeryLabel) -> None:
+def write_labelled(path: Path, encode: Callable[[Path], object], label: ForgeryLabel) -> None:
     """Encode a forgery, label it, and give it its name.
 
     Args:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unmask.errors import InternalFault
 from unmask.faces.alignment import align_face
 from unmask.faces.tracking import Tracker
 from unmask.scanning.evidence import ScoreTimeline, Sighting, TrackEvidence
@@ -18,15 +19,24 @@ if TYPE_CHECKING:
     from unmask.faces.finder import FaceFinder
     from unmask.types import Face, Floats, Frame, Image
 
+PICTURES = 64
+"""Faces whose picture is kept: those with the highest scores."""
+POINTS = 20_000
+"""Points of all timelines together."""
+
 _BATCH = 8
-_SEARCH_EVERY = 10
+_SEARCH_EVERY_S = 0.5
+_THOROUGH_EVERY_S = 2.0
+_SHORTEST_TIMELINE = 8
 
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
-    """A face whose crop waits for the batch to fill."""
+    """A face whose crop waits for the batch to fill. It holds no frame, so frames are freed."""
 
-    frame: Frame
+    number: int
+    frame_index: int
+    pts_s: float
     face: Face
     track_id: int
     crop: Image
@@ -34,7 +44,11 @@ class _Waiting:
 
 @dataclass(slots=True, eq=False)
 class Evidence:
-    """All that was gathered from one input."""
+    """All that was gathered from one input.
+
+    Pictures and timeline points are bounded over all tracks together, since a long film of many
+    cuts has many tracks.
+    """
 
     tracks: dict[int, TrackEvidence] = field(default_factory=dict)
     timeline: ScoreTimeline = field(default_factory=ScoreTimeline)
@@ -45,6 +59,33 @@ class Evidence:
     first_s: float | None = None
     last_s: float | None = None
     crowded: bool = False
+    _pictures: set[int] = field(default_factory=set)
+    _points: int = 0
+
+    def add(self, track_id: int, seen: Sighting) -> None:
+        """Take in one scored face."""
+        self.faces_scored += 1
+        track = self.tracks.setdefault(track_id, TrackEvidence(track_id))
+        before = len(track.timeline)
+        track.add(seen)
+        self._points += len(track.timeline) - before
+        self._pictures.add(track_id)
+        if len(self._pictures) > PICTURES:
+            self._let_go_of_a_picture()
+        if self._points > POINTS:
+            self._thin()
+
+    def _let_go_of_a_picture(self) -> None:
+        # Of equals the later one goes, so that the choice does not rest on the order of a set.
+        least = min(self._pictures, key=lambda one: (self.tracks[one].best_rank, -one))
+        self._pictures.remove(least)
+        self.tracks[least].let_go_of_picture()
+
+    def _thin(self) -> None:
+        for track in self.tracks.values():
+            if len(track.timeline) >= _SHORTEST_TIMELINE:
+                track.thin()
+        self._points = sum(len(track.timeline) for track in self.tracks.values())
 
 
 class Analyzer:
@@ -62,9 +103,10 @@ class Analyzer:
         self._tracker = Tracker()
         self._waiting: list[_Waiting] = []
         self._previous: list[Face] = []
+        self._next_search_s = self._next_thorough_s = float("-inf")
         self.evidence = Evidence()
 
-    def run(self, frames: Iterator[Frame]) -> Evidence:
+    def run(self, frames: Iterable[Frame]) -> Evidence:
         """Go through all frames and return the evidence."""
         for frame in frames:
             self._take(frame)
@@ -76,33 +118,35 @@ class Analyzer:
         found.frames_seen += 1
         found.first_s = frame.pts_s if found.first_s is None else found.first_s
         found.last_s = frame.pts_s
+        number = found.timeline.see(frame.pts_s)
         faces = self._faces(frame)
         self._previous = faces
         found.faces_found += len(faces)
         found.frames_with_faces += bool(faces)
         found.crowded |= len(faces) >= self._finder.max_faces
         ids = self._tracker.update(frame.image, faces, frame.pts_s)
-        # Only pixels of crops are kept beyond this point, so frames can be freed at once.
-        bare = type(frame)(image=_NOTHING, index=frame.index, pts_s=frame.pts_s)
         spec = self._detector.spec
         for face, track_id in zip(faces, ids, strict=True):
             crop = align_face(
                 frame.image, face.landmarks, size=spec.input_px, margin=spec.crop_margin
             ).image
-            self._waiting.append(_Waiting(bare, face, track_id, crop))
+            self._waiting.append(_Waiting(number, frame.index, frame.pts_s, face, track_id, crop))
         if len(self._waiting) >= _BATCH:
             self._score()
 
     def _faces(self, frame: Frame) -> list[Face]:
         if not self._dense:
             return self._finder.find(frame.image)
-        seen = self.evidence.frames_seen - 1
-        if self._previous and seen % _SEARCH_EVERY:
+        if self._previous and frame.pts_s < self._next_search_s:
             followed = self._finder.follow(frame.image, self._previous)
             if followed is not None:
                 return followed
-        # Between searches an empty frame is looked at quickly, so that nobody walks in unseen.
-        return self._finder.find(frame.image, thorough=seen % (_SEARCH_EVERY * 3) == 0)
+        # Without a face every frame is looked at quickly, so that nobody walks in unseen.
+        thorough = frame.pts_s >= self._next_thorough_s
+        if thorough:
+            self._next_thorough_s = frame.pts_s + _THOROUGH_EVERY_S
+        self._next_search_s = frame.pts_s + _SEARCH_EVERY_S
+        return self._finder.find(frame.image, thorough=thorough)
 
     def _score(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -110,27 +154,33 @@ class Analyzer:
             self._score_batch(waiting[start : start + _BATCH])
 
     def _score_batch(self, batch: list[_Waiting]) -> None:
-        pixels = to_pixels([one.crop for one in batch], self._detector)
-        output = self._detector.predict(pixels)
-        self.evidence.faces_scored += len(batch)
-        for i, one in enumerate(batch):
-            probability = output.maps[i] if output.maps is not None else None
-            logit = float(output.logits[i])
-            track = self.evidence.tracks.setdefault(one.track_id, TrackEvidence(one.track_id))
-            track.add(
-                Sighting(one.frame.index, one.frame.pts_s, one.face, logit, one.crop, probability)
+        output = self._detector.predict(to_pixels([one.crop for one in batch], self._detector))
+        if not np.isfinite(output.logits).all():
+            raise InternalFault(
+                f"The detector {self._detector.spec.id} gave a score that is no number.",
+                hint="Its weights are damaged, or this machine computes wrongly.",
             )
+        for i, one in enumerate(batch):
+            seen = Sighting(
+                frame_index=one.frame_index,
+                pts_s=one.pts_s,
+                bbox_xyxy=one.face.bbox_xyxy,
+                quality=one.face.quality,
+                logit=float(output.logits[i]),
+                crop=one.crop,
+                map=output.maps[i] if output.maps is not None else None,
+            )
+            self.evidence.add(one.track_id, seen)
             if not face_reasons(one.face.quality):
-                self.evidence.timeline.add(one.frame, [logit])
-
-
-_NOTHING: Image = np.zeros((0, 0, 3), np.uint8)
+                self.evidence.timeline.add(one.number, seen.logit)
 
 
 def to_pixels(crops: list[Image], detector: Detector) -> Floats:
     """Crops as the network wants them: (B, 3, S, S) float32, normalised by the spec."""
     spec = detector.spec
-    mean = np.asarray(spec.mean, np.float32)
-    scale = np.float32(1) / np.asarray(spec.std, np.float32)
-    batch = (np.stack(crops).astype(np.float32) - mean) * scale
-    return np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
+    # Turned round as bytes and computed in place: a third of the time of doing it in floats.
+    channels = np.ascontiguousarray(np.stack(crops).transpose(0, 3, 1, 2))
+    pixels = channels.astype(np.float32)
+    pixels -= np.asarray(spec.mean, np.float32)[:, None, None]
+    pixels *= (np.float32(1) / np.asarray(spec.std, np.float32))[:, None, None]
+    return pixels

@@ -8,6 +8,7 @@ from unmask import __version__
 from unmask.scanning.crops import encode_png, overlay
 from unmask.scanning.evidence import rounded_box
 from unmask.types import (
+    SCHEMA_VERSION,
     BestCrop,
     Coverage,
     DetectorResult,
@@ -19,7 +20,6 @@ from unmask.types import (
     Problem,
     Reason,
     Report,
-    SCHEMA_VERSION,
     Tool,
     Verdict,
 )
@@ -27,7 +27,7 @@ from unmask.types import (
 if TYPE_CHECKING:
     from unmask.errors import UnmaskError
     from unmask.scanning.analysis import Evidence
-    from unmask.scanning.evidence import ScoreTimeline, Sighting, TrackEvidence
+    from unmask.scanning.evidence import Best, ScoreTimeline, TrackEvidence
     from unmask.types import MediaInfo
 
 LIMITATIONS = (
@@ -65,6 +65,19 @@ def input_of(info: MediaInfo, *, name: str, unchanged: bool) -> Input:
         codec=info.codec,
         unchanged=unchanged,
         metadata=dict(sorted(info.metadata.items())),
+    )
+
+
+def unread_input(name: str, *, sha256: str | None, size_bytes: int) -> Input:
+    """The input section for a file that could not be opened as a picture or film."""
+    return Input(
+        name=name,
+        sha256=sha256,
+        bytes=size_bytes,
+        mime="",
+        kind="unknown",
+        width_px=0,
+        height_px=0,
     )
 
 
@@ -117,15 +130,13 @@ def intervals(timeline: ScoreTimeline, last_s: float | None) -> list[Interval]:
 
 
 def failed_report(
-    name: str, error: UnmaskError, method: Method, *, started_at: str, ended_at: str
+    unread: Input, error: UnmaskError, method: Method, *, started_at: str, ended_at: str
 ) -> Report:
-    """A report on an input that could not be opened: never a verdict, always the reason."""
+    """A report on an input that could not be analysed: never a verdict, always the reason."""
     return Report(
         schema_version=SCHEMA_VERSION,
         tool=tool(),
-        input=Input(
-            name=name, sha256=None, bytes=0, mime="", kind="unknown", width_px=0, height_px=0
-        ),
+        input=unread,
         started_at=started_at,
         ended_at=ended_at,
         coverage=Coverage(
@@ -151,15 +162,16 @@ def failed_report(
     )
 
 
-def _best_crop(best: Sighting, *, crops: bool) -> BestCrop:
+def _best_crop(best: Best, *, crops: bool) -> BestCrop:
+    face = best.crop if crops else None
     tinted = None
-    if crops and best.map is not None:
-        tinted = encode_png(overlay(best.crop, best.map))
+    if face is not None and best.map is not None:
+        tinted = encode_png(overlay(face, best.map))
     return BestCrop(
         frame_index=best.frame_index,
         pts_s=round(best.pts_s, 6),
-        bbox_xyxy=rounded_box(best.face.bbox_xyxy),
-        image_png=encode_png(best.crop) if crops else None,
+        bbox_xyxy=rounded_box(best.bbox_xyxy),
+        image_png=encode_png(face) if face is not None else None,
         map_png=tinted,
-        map_peak=round(float(best.map.max()), 4) if best.map is not None else 0.0,
+        map_peak=round(best.map_peak, 4),
     )

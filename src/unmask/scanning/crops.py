@@ -33,4 +33,4 @@ def overlay(crop: Image, probability: Floats) -> Image:
     tint = cv2.cvtColor(colours, cv2.COLOR_BGR2RGB).astype(np.float32)
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32)
     weight = (smooth * _STRONGEST_TINT)[..., None]
-    return np.clip(grey * (1 - weight) + tint * weight, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(grey * (1 - weight) + tint * weight, 0, 255), np.uint8)

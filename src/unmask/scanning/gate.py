@@ -71,7 +71,7 @@ def too_few_frames(seen: int, needed: int) -> Reason:
     return Reason(
         code="too_few_frames",
         message=f"The face can be judged in {seen} of the frames looked at; a film needs "
-        f"{needed}. Look at more frames with --frames.",
+        f"{needed}. Where the film has more, --frames looks at more.",
     )
 
 
@@ -79,7 +79,7 @@ def too_many_faces(kept: int) -> Reason:
     """The reason when a crowd was cut down to its largest faces."""
     return Reason(
         code="too_many_faces",
-        message=f"There are more faces than can be judged: the {kept} largest were looked at.",
+        message=f"{kept} faces or more are in one picture; only the {kept} largest were looked at.",
     )
 
 
@@ -88,4 +88,24 @@ def unjudged_faces(count: int) -> Reason:
     noun = "face was" if count == 1 else "faces were"
     return Reason(
         code="faces_not_judged", message=f"{count} other {noun} found but could not be judged."
+    )
+
+
+def main_face_not_judged(why: Reason) -> Reason:
+    """The note that what was judged is not the face that the input shows most of.
+
+    Args:
+        why: What kept that face from being judged.
+    """
+    return Reason(
+        code="main_face_not_judged",
+        message=f"The face that is seen longest and largest could not be judged. {why.message}",
+    )
+
+
+def input_changed() -> Reason:
+    """The note that the verdict belongs to no fixed set of bytes."""
+    return Reason(
+        code="input_changed",
+        message="The file's bytes changed while it was being analysed.",
     )

@@ -23,14 +23,16 @@ _FACE_WORDS = {
     Label.MANIPULATION_SUPPORTED: "The findings support that this face was manipulated.",
     Label.INCONCLUSIVE: "The findings on this face speak clearly for neither side.",
     Label.NO_MANIPULATION_FOUND: "No sign of manipulation was found on this face.",
-    Label.NOT_ANALYZED: "This face was not judged.",
 }
+_FACE_NOT_JUDGED = "This face could not be judged."
+
 _INPUT_WORDS = {
     Label.MANIPULATION_SUPPORTED: "The findings support that a face was manipulated.",
     Label.INCONCLUSIVE: "The findings speak clearly for neither side.",
     Label.NO_MANIPULATION_FOUND: "No sign of face manipulation was found in what was looked at.",
-    Label.NOT_ANALYZED: "Nothing could be judged.",
 }
+_NONE_JUDGED = "A face was found, but none could be judged."
+_NO_FACE = "Nothing could be judged: no face was found."
 
 
 def judge_face(track: TrackEvidence, calibration: Calibration, *, film: bool) -> Verdict:
@@ -46,8 +48,8 @@ def judge_face(track: TrackEvidence, calibration: Calibration, *, film: bool) ->
         reason = track.main_reason() if track.judged == 0 else None
         reason = reason or too_few_frames(track.judged, needed)
         return Verdict(
-            label=Label.NOT_ANALYZED,
-            statement=_FACE_WORDS[Label.NOT_ANALYZED],
+            label=Label.INCONCLUSIVE,
+            statement=_FACE_NOT_JUDGED,
             reasons=[reason],
             calibration_id=calibration.id,
         )
@@ -82,13 +84,9 @@ def judge_input(
     judged = [v.log10_lr for v in faces if v.in_scope and v.log10_lr is not None]
     if not judged:
         why = [no_face()] if not faces else _distinct(faces)
-        label = Label.NOT_ANALYZED if not faces else Label.INCONCLUSIVE
-        statement = _INPUT_WORDS[Label.NOT_ANALYZED]
-        if faces:
-            statement = "A face was found, but none could be judged."
         return Verdict(
-            label=label,
-            statement=statement,
+            label=Label.INCONCLUSIVE if faces else Label.NOT_ANALYZED,
+            statement=_NONE_JUDGED if faces else _NO_FACE,
             reasons=[*why, *notes],
             calibration_id=calibration.id,
         )

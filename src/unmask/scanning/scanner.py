@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unmask import settings
 from unmask.calibration import Calibration, load_calibration
 from unmask.detectors import DETECTORS, Detector
-from unmask.errors import InputError, ModelUnavailable
+from unmask.errors import InputError, InternalFault, LimitExceeded, ModelUnavailable, UnmaskError
 from unmask.faces import assets
 from unmask.faces.finder import FaceFinder
 from unmask.inference import runtime_name
-from unmask.media import Sampling, open_media
+from unmask.media import Sampling, hash_file, open_media
 from unmask.scanning import assemble
+from unmask.scanning.ahead import ahead
 from unmask.scanning.analysis import Analyzer, Evidence
-from unmask.scanning.gate import too_many_faces
+from unmask.scanning.gate import input_changed, main_face_not_judged, too_many_faces
 from unmask.scanning.judge import judge_face, judge_input
-from unmask.types import DetectorResult, Limits, Method, Problem, Reason, Report, SCHEMA_VERSION
+from unmask.types import SCHEMA_VERSION, DetectorResult, Limits, Method, Problem, Reason, Report
 
 if TYPE_CHECKING:
     from unmask.media import Media
+    from unmask.scanning.evidence import TrackEvidence
+    from unmask.types import MediaInfo, Verdict
 
 MAX_FACES = 50
+_FRAMES_AHEAD = 3
+_LARGEST_AHEAD_PX = 9_000_000  # larger frames are decoded one at a time, to spare memory
 
 
 class Scanner:
@@ -85,28 +92,56 @@ class Scanner:
         started_at = _now()
         with open_media(path, limits=self._limits, sampling=self._sampling) as media:
             dense = self._sampling.frames is None and media.info.kind != "image"
-            evidence = Analyzer(self._finder, self.detector, dense=dense).run(media.frames())
+            analyzer = Analyzer(self._finder, self.detector, dense=dense)
+            with ahead(media.frames(), _depth(media.info)) as frames:
+                evidence = analyzer.run(frames)
             return self._report(media, evidence, started_at, name or media.info.name)
 
-    def scan_or_explain(
-        self, path: str | os.PathLike[str], *, name: str | None = None
-    ) -> Report:
-        """Scan one input; if it cannot be read, the report says so instead of an exception."""
-        started_at = _now()
+    def scan_or_explain(self, path: str | os.PathLike[str], *, name: str | None = None) -> Report:
+        """Scan one input; whatever goes wrong with it is told in the report, not raised.
+
+        Raises:
+            UsageError, EnvironmentProblem: What would go wrong with every input.
+        """
         try:
             return self.scan(path, name=name)
-        except InputError as error:
-            return assemble.failed_report(
-                name or Path(path).name,
-                error,
-                self.method(film=False),
-                started_at=started_at,
-                ended_at=_now(),
+        except (InputError, InternalFault) as error:
+            return self.explain(path, error, name=name)
+        except UnmaskError:
+            raise
+        except MemoryError:
+            refused = LimitExceeded(
+                "Looking at this file needs more memory than the machine can give.",
+                hint="Give fewer --frames or a lower --max-pixels.",
             )
+            return self.explain(path, refused, name=name)
+        except Exception as error:  # one file must not cost the others of a queue their turn
+            if settings.debug():
+                traceback.print_exc()
+            return self.explain(path, _fault(error), name=name)
 
-    def scan_all(
-        self, paths: Iterable[str | os.PathLike[str]]
-    ) -> Iterator[tuple[Path, Report]]:
+    def explain(
+        self, path: str | os.PathLike[str] | None, error: UnmaskError, *, name: str | None = None
+    ) -> Report:
+        """The report on an input that was not analysed because of ``error``.
+
+        Args:
+            path: The file, or None where there is none; its digest is given if it can be read.
+            error: Why.
+            name: Called so in the report; default: its file name.
+        """
+        started_at = _now()
+        sha256, size_bytes = (None, 0) if path is None else _identity(path, self._limits)
+        called = name or (Path(path).name if path is not None else "")
+        return assemble.failed_report(
+            assemble.unread_input(called, sha256=sha256, size_bytes=size_bytes),
+            error,
+            self.method(film=False),
+            started_at=started_at,
+            ended_at=_now(),
+        )
+
+    def scan_all(self, paths: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[Path, Report]]:
         """Scan many inputs, one after the other; see :meth:`scan_or_explain`."""
         for path in paths:
             yield Path(path), self.scan_or_explain(path)
@@ -114,6 +149,7 @@ class Scanner:
     def method(self, *, film: bool) -> Method:
         """How this scanner works: enough to repeat a scan."""
         curve = self.calibration.curve(film=film)
+        threshold = curve.score_at(curve.threshold_supported)
         limits = self._limits
         return Method(
             frames=self._sampling.describe() if film else "the whole picture",
@@ -121,6 +157,7 @@ class Scanner:
             face_models={asset.id: asset.sha256 for asset in assets.ASSETS},
             runtime=runtime_name(),
             threshold_log10_lr=round(curve.threshold_supported, 3),
+            threshold_logit=round(threshold, 4) if threshold is not None else None,
             false_alarm_rate=curve.false_alarm_rate,
             calibration=self.calibration.id,
             settings={
@@ -133,17 +170,16 @@ class Scanner:
             },
         )
 
-    def _report(
-        self, media: Media, evidence: Evidence, started_at: str, name: str
-    ) -> Report:
+    def _report(self, media: Media, evidence: Evidence, started_at: str, name: str) -> Report:
         info = media.info
         # A moving format that holds one picture only is judged as the picture it is.
         film = info.kind != "image" and evidence.frames_seen > 1
         tracks = sorted(evidence.tracks.values(), key=lambda track: track.track_id)
         verdicts = [judge_face(track, self.calibration, film=film) for track in tracks]
-        notes = _notes(media, evidence)
-        verdict = judge_input(verdicts, self.calibration, film=film, notes=notes)
         unchanged = media.verify_unchanged()
+        notes = _notes(media.stopped_early, evidence, unchanged=unchanged)
+        notes += _main_face(tracks, verdicts)
+        verdict = judge_input(verdicts, self.calibration, film=film, notes=notes)
         scores = [t.score for t, v in zip(tracks, verdicts, strict=True) if v.in_scope]
         score = max((s for s in scores if s is not None), default=None)
         return Report(
@@ -185,13 +221,49 @@ class Scanner:
             )
 
 
-def _notes(media: Media, evidence: Evidence) -> list[Reason]:
+def _identity(path: str | os.PathLike[str], limits: Limits) -> tuple[str | None, int]:
+    """Digest and size of a file that was refused, where it can be read in reasonable time."""
+    try:
+        size_bytes = Path(path).stat().st_size
+        return (hash_file(path) if size_bytes <= limits.max_bytes else None), size_bytes
+    except (InputError, OSError, ValueError):
+        return None, 0
+
+
+def _depth(info: MediaInfo) -> int:
+    """How many frames to decode ahead: none of a still, or where one thread was asked for."""
+    large = info.width_px * info.height_px > _LARGEST_AHEAD_PX
+    return 0 if info.kind == "image" or large or settings.threads() == 1 else _FRAMES_AHEAD
+
+
+def _notes(stopped_early: str | None, evidence: Evidence, *, unchanged: bool) -> list[Reason]:
+    """What keeps "nothing found" from being said: something was not seen."""
     notes = []
     if evidence.crowded:
         notes.append(too_many_faces(MAX_FACES))
-    if media.stopped_early is not None:
-        notes.append(Reason(code="stopped_early", message=media.stopped_early))
+    if stopped_early is not None:
+        notes.append(Reason(code="stopped_early", message=stopped_early))
+    if not unchanged:
+        notes.append(input_changed())
     return notes
+
+
+def _main_face(tracks: Sequence[TrackEvidence], verdicts: Sequence[Verdict]) -> list[Reason]:
+    """A note where the face that is seen longest and largest is not among those judged."""
+    pairs = zip(tracks, verdicts, strict=True)
+    main = max(pairs, key=lambda pair: pair[0].face_px_sum, default=None)
+    judged = any(verdict.in_scope for verdict in verdicts)
+    if main is None or not judged or main[1].in_scope:
+        return []
+    return [main_face_not_judged(main[1].reasons[0])]
+
+
+def _fault(error: Exception) -> InternalFault:
+    return InternalFault(
+        f"A fault in Unmask ended the analysis of this file ({type(error).__name__}: {error}).",
+        hint="Run it again with UNMASK_DEBUG=1 to see where, and report it as CONTRIBUTING.md "
+        "describes.",
+    )
 
 
 def _problems(stopped_early: str | None, *, unchanged: bool) -> list[Problem]:
@@ -217,5 +289,3 @@ def _problems(stopped_early: str | None, *, unchanged: bool) -> list[Problem]:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-

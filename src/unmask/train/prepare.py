@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from unmask.train.recipe import Data, DataSet
 
 _CHUNK = 128
-_RECORD = "cache.json"
+_RECORD, _PARTS = "cache.json", "parts"
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 _MANIFEST = ("file", "split", "label", "video", "original")
 
@@ -151,6 +151,7 @@ def prepare(
         NotFound: A picture is gone.
         ModelUnavailable: The face models are absent and cannot be fetched.
         CorruptMedia: Not one face was found.
+        UsageError: The folder holds a face cache that was not made here.
         OutputRefused: The folder cannot be written.
     """
     report = on_progress or _say_nothing
@@ -158,10 +159,15 @@ def prepare(
     if _is_whole(folder, fingerprint):
         report(len(items), len(items), [])
         return FaceCache(folder)
+    if (folder / INDEX).is_file() and not any((folder / n).exists() for n in (_RECORD, _PARTS)):
+        raise UsageError(
+            f"{folder} holds a face cache of unknown making, which would be replaced.",
+            hint="Choose another folder with --cache, or delete that one.",
+        )
     assets.ensure()
     chunks = [items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK)]
     # Chunks of another set of pictures lie in another folder and are removed at the end.
-    parts = [folder / "parts" / fingerprint[:16] / f"{number:06d}" for number in range(len(chunks))]
+    parts = [folder / _PARTS / fingerprint[:16] / f"{number:06d}" for number in range(len(chunks))]
     complaints: list[str] = []
     done = 0
     try:
@@ -172,7 +178,7 @@ def prepare(
         _join(parts, folder)
         record = {"fingerprint": fingerprint, "pictures": len(items), "complaints": complaints}
         _write_text(folder / _RECORD, json.dumps(record, indent=1) + "\n")
-        shutil.rmtree(folder / "parts")
+        shutil.rmtree(folder / _PARTS)
     except OSError as error:
         raise OutputRefused(
             f"The face cache {folder} cannot be written: {error.strerror or error}.",
@@ -258,11 +264,11 @@ def _build_part(items: Sequence[Item], part: Path) -> Done:
 
 def _join(parts: list[Path], folder: Path) -> None:
     """Lay the parts one after the other; the index, which makes the cache whole, comes last."""
-    (folder / INDEX).unlink(missing_ok=True)
-    (folder / _RECORD).unlink(missing_ok=True)
     indices: list[dict[str, NDArray[Any]]] = []
     offset = 0
-    with (folder / PIXELS).open("wb") as pixels:
+    # Under another name first: a run that still reads the old pixels keeps them.
+    partial = folder / f".{PIXELS}"
+    with partial.open("wb") as pixels:
         for part in parts:
             index = read_index(part)
             index["offset"] = index["offset"] + offset
@@ -276,6 +282,9 @@ def _join(parts: list[Path], folder: Path) -> None:
             "Not one face was found in the pictures of the recipe.",
             hint="Look at the complaints above and at the folders that the recipe names.",
         )
+    (folder / INDEX).unlink(missing_ok=True)
+    (folder / _RECORD).unlink(missing_ok=True)
+    partial.replace(folder / PIXELS)
     facecache.write_index(folder, columns)
 
 

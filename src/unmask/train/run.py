@@ -68,11 +68,16 @@ def keep_freed_memory() -> bool:
         _M_TRIM_THRESHOLD: 2_000_000_000,
         _M_TOP_PAD: 200_000_000,
     }
-    return all([mallopt(option, value) == 1 for option, value in wanted.items()])
+    taken = [mallopt(option, value) for option, value in wanted.items()]
+    return all(answer == 1 for answer in taken)
 
 
 class Run:
     """A training run in a folder: ``checkpoint.pt``, ``log.csv``, ``evaluation.csv``, ``tb/``.
+
+    Attributes:
+        resumed: Whether there was a checkpoint to go on from.
+        counts: Faces trained on, faces held out.
 
     Args:
         recipe: What to train.
@@ -115,13 +120,8 @@ class Run:
             for name in (CHECKPOINT, "log.csv", "evaluation.csv"):
                 (folder / name).unlink(missing_ok=True)
         self.resumed = self.trainer.resume()
+        self.counts = len(rows), len(self._held_out)
         self._means: dict[str, float] = {}
-
-    @property
-    def counts(self) -> tuple[int, int]:
-        """Faces trained on, faces held out."""
-        rows, held = split_rows(self._cache, self.recipe.data)
-        return len(rows), len(held)
 
     def train(self, on_progress: Callable[[Progress], None], *, stop_at: int | None = None) -> bool:
         """Train to the end; Ctrl-C ends after the step with a checkpoint.
@@ -138,9 +138,7 @@ class Run:
         with (
             _table(self.folder / "log.csv", step) as log,
             _table(self.folder / "evaluation.csv", step) as evaluations,
-            SummaryWriter(  # type: ignore[no-untyped-call]
-                str(self.folder / "tb"), purge_step=step + 1
-            ) as board,
+            SummaryWriter(str(self.folder / "tb"), purge_step=step + 1) as board,
             _interrupts_call(self.trainer.stop),
         ):
 
