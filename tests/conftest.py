@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from subprocess import CompletedProcess
+
+    from unmask.scanning.scanner import Scanner
+    from unmask.types import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -25,3 +35,84 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("study data: ../shared/data is not on this machine")
     return folder
+
+
+@pytest.fixture(scope="session")
+def face_models() -> Path:
+    """The folder of the face models, fetched once if need be.
+
+    Skips, by name, only where the network may not be used and they are absent.
+    """
+    from unmask import settings
+    from unmask.faces import assets
+
+    if settings.offline() and assets.missing():
+        names = ", ".join(asset.filename for asset in assets.missing())
+        pytest.skip(f"face models: {names} are absent and UNMASK_OFFLINE is set")
+    return assets.ensure()
+
+
+@pytest.fixture(scope="session")
+def portraits() -> dict[str, Image]:
+    """Two public-domain portraits that come inside packages, (H, W, 3) uint8 RGB by name."""
+    import numpy as np
+    from matplotlib import cbook
+    from PIL import Image as Pillow
+    from skimage import data
+
+    with cbook.get_sample_data("grace_hopper.jpg") as file, Pillow.open(file) as picture:
+        hopper = np.asarray(picture.convert("RGB"))
+    return {"astronaut": np.asarray(data.astronaut()), "hopper": hopper}
+
+
+@pytest.fixture(scope="session")
+def scanner(face_models: Path) -> Scanner:
+    """The scanner with the shipped weights, loaded once."""
+    from unmask.scanning.scanner import Scanner
+
+    assert face_models.is_dir()
+    return Scanner()
+
+
+@pytest.fixture(scope="session")
+def portrait(portraits: dict[str, Image]) -> Image:
+    """(512, 512, 3): a photograph with one face."""
+    return portraits["astronaut"]
+
+
+@pytest.fixture(scope="session")
+def portrait_file(portrait: Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The portrait as a JPEG file; not to be changed."""
+    from PIL import Image as Pillow
+
+    path = tmp_path_factory.mktemp("portrait") / "portrait.jpg"
+    Pillow.fromarray(portrait).save(path, quality=92)
+    return path
+
+
+@pytest.fixture(scope="session")
+def portrait_film(portrait: Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film of two seconds at ten frames a second that moves over the portrait."""
+    from unmask.media import write_film
+
+    path = tmp_path_factory.mktemp("film") / "portrait.mp4"
+    frames = (portrait[:384, 2 * n : 2 * n + 384].copy() for n in range(20))
+    write_film(path, frames, 10.0, crf=18)
+    return path
+
+
+@pytest.fixture(scope="session")
+def demonstration(
+    face_models: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, CompletedProcess[str]]:
+    """What ``unmask demo`` left behind, run once as a user would: its folder, and how it ended."""
+    folder = tmp_path_factory.mktemp("demonstration")
+    done = subprocess.run(
+        [sys.executable, "-m", "unmask", "demo", "-o", str(folder / "demo")],
+        env={**os.environ, "UNMASK_MODELS": str(face_models), "UNMASK_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+    )
+    return folder / "demo", done

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -111,10 +111,12 @@ def _portraits() -> dict[str, Image]:
         from skimage import data
     except ImportError as error:
         raise MissingExtra.named("demo", "The demonstration") from error
-    with matplotlib.cbook.get_sample_data("grace_hopper.jpg") as file:
+    sample: Any = matplotlib.cbook.get_sample_data  # neither package's types hold here
+    astronaut: Any = data.astronaut
+    with sample("grace_hopper.jpg") as file:
         packed = np.frombuffer(file.read(), np.uint8)
     hopper = cv2.cvtColor(cv2.imdecode(packed, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-    return {"collins": np.asarray(data.astronaut()), "hopper": np.asarray(hopper, np.uint8)}
+    return {"collins": np.asarray(astronaut()), "hopper": np.asarray(hopper, np.uint8)}
 
 
 def _with_face(image: Image) -> RealFace:

@@ -286,6 +286,17 @@ def test_the_packets_own_times_are_held_against_the_limit_too(film):
         read(film("live.mkv"), 5, max_duration_s=1.5)
 
 
+def test_frames_that_grow_are_held_against_the_limit(film, tmp_path):
+    options = FILMS["raw.h264"][1]
+    large = write_sample_film(tmp_path / "large.h264", "libx264", **options, size=(192, 128))
+    path = tmp_path / "grows.h264"
+    path.write_bytes(film("raw.h264").read_bytes() + large.read_bytes())
+    _, frames, _ = read(path)
+    assert [frame.image.shape for frame in frames] == [(64, 96, 3)] * 50 + [(128, 192, 3)] * 50
+    with pytest.raises(LimitExceeded, match="192 x 128"):
+        read(path, max_pixels=192 * 128 - 1)
+
+
 def test_decoding_stops_at_the_limit_of_frames(tmp_path):
     # One key frame: a few frames at the end cost all that lie before them.
     options = {"g": "600", "sc_threshold": "0", **{k: X264[k] for k in ("bf", "x264-params")}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -195,6 +196,14 @@ def test_cut_animation_keeps_what_was_decoded(tmp_path):
 @pytest.mark.parametrize("data", [huge_png(50_000, 50_000), huge_png(2**31 - 1, 2**31 - 1)])
 def test_a_huge_picture_is_refused_by_its_header(tmp_path, data):
     with pytest.raises(LimitExceeded, match=r"--max-pixels"):
+        read(tmp_path, data)
+
+
+def test_a_huge_webp_is_refused_before_its_canvas_is_made(tmp_path):
+    header = struct.pack("<I", 0) + (16383).to_bytes(3, "little") * 2
+    chunk = b"VP8X" + struct.pack("<I", len(header)) + header
+    data = b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
+    with pytest.raises(LimitExceeded, match="16384 x 16384"):
         read(tmp_path, data)
 
 

@@ -60,7 +60,7 @@ def _frame_count(_ctx: click.Context, _param: click.Parameter, value: str) -> in
 @click.option("--detector", default="unmask-base", show_default=True, metavar="ID",
               help="Which detector; see 'unmask models list'.")  # fmt: skip
 @click.option("--resume", is_flag=True,
-              help="With -o: go on with a run that was stopped, leaving out what is done.")  # fmt: skip
+              help="With -o: go on with a stopped run, leaving out what is done.")  # fmt: skip
 @click.option("--offline", is_flag=True, help="Never use the network.")
 @click.option("--crops/--no-crops", default=True, show_default=True,
               help="Put pictures of the faces into the reports.")  # fmt: skip

@@ -9,6 +9,7 @@ out most of the error that a loose or tilted detection box causes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import cv2
@@ -70,11 +71,15 @@ class Region:
 
 
 class MeshEstimator:
-    """The mesh and iris networks, loaded once."""
+    """The mesh and iris networks, each loaded once."""
 
     def __init__(self) -> None:
         self._mesh = Session(assets.path_of("face_mesh"))
-        self._iris = Session(assets.path_of("iris"))
+
+    @cached_property
+    def _iris(self) -> Session:
+        # Scanning does without: the first use pays for loading it.
+        return Session(assets.path_of("iris"))
 
     def from_detection(self, image: Image, found: Detection) -> Mesh:
         """Fit the mesh to a detected face."""

@@ -92,14 +92,23 @@ def unjudged_faces(count: int) -> Reason:
 
 
 def main_face_not_judged(why: Reason) -> Reason:
-    """The note that what was judged is not the face that the input shows most of.
+    """The note that a face as prominent as those judged could not be judged.
 
     Args:
         why: What kept that face from being judged.
     """
     return Reason(
         code="main_face_not_judged",
-        message=f"The face that is seen longest and largest could not be judged. {why.message}",
+        message=f"A face that is seen about as long and large as those judged could not be "
+        f"judged. {why.message}",
+    )
+
+
+def most_not_judged() -> Reason:
+    """The note that the faces judged are the smaller part of those found."""
+    return Reason(
+        code="most_faces_not_judged",
+        message="Most of the faces that were found could not be judged.",
     )
 
 

@@ -20,7 +20,12 @@ from unmask.media import Sampling, hash_file, open_media
 from unmask.scanning import assemble
 from unmask.scanning.ahead import ahead
 from unmask.scanning.analysis import Analyzer, Evidence
-from unmask.scanning.gate import input_changed, main_face_not_judged, too_many_faces
+from unmask.scanning.gate import (
+    input_changed,
+    main_face_not_judged,
+    most_not_judged,
+    too_many_faces,
+)
 from unmask.scanning.judge import judge_face, judge_input
 from unmask.types import SCHEMA_VERSION, DetectorResult, Limits, Method, Problem, Reason, Report
 
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
 
 MAX_FACES = 50
 _FRAMES_AHEAD = 3
+_PROMINENT = 0.5
 _LARGEST_AHEAD_PX = 9_000_000  # larger frames are decoded one at a time, to spare memory
 
 
@@ -178,7 +184,7 @@ class Scanner:
         verdicts = [judge_face(track, self.calibration, film=film) for track in tracks]
         unchanged = media.verify_unchanged()
         notes = _notes(media.stopped_early, evidence, unchanged=unchanged)
-        notes += _main_face(tracks, verdicts)
+        notes += _not_judged(tracks, verdicts)
         verdict = judge_input(verdicts, self.calibration, film=film, notes=notes)
         scores = [t.score for t, v in zip(tracks, verdicts, strict=True) if v.in_scope]
         score = max((s for s in scores if s is not None), default=None)
@@ -248,14 +254,24 @@ def _notes(stopped_early: str | None, evidence: Evidence, *, unchanged: bool) ->
     return notes
 
 
-def _main_face(tracks: Sequence[TrackEvidence], verdicts: Sequence[Verdict]) -> list[Reason]:
-    """A note where the face that is seen longest and largest is not among those judged."""
-    pairs = zip(tracks, verdicts, strict=True)
-    main = max(pairs, key=lambda pair: pair[0].face_px_sum, default=None)
-    judged = any(verdict.in_scope for verdict in verdicts)
-    if main is None or not judged or main[1].in_scope:
+def _not_judged(tracks: Sequence[TrackEvidence], verdicts: Sequence[Verdict]) -> list[Reason]:
+    """Notes where those judged are not the faces that the input shows most of.
+
+    How prominent a face is: its size, added up over the frames it was seen in. A passer-by in the
+    background spoils no verdict; a face half as prominent as the most prominent one judged does.
+    """
+    pairs = list(zip(tracks, verdicts, strict=True))
+    judged = [track for track, verdict in pairs if verdict.in_scope]
+    left = [(track, verdict) for track, verdict in pairs if not verdict.in_scope]
+    if not judged or not left:
         return []
-    return [main_face_not_judged(main[1].reasons[0])]
+    notes = []
+    main, verdict = max(left, key=lambda pair: pair[0].face_px_sum)
+    if main.face_px_sum >= _PROMINENT * max(track.face_px_sum for track in judged):
+        notes.append(main_face_not_judged(verdict.reasons[0]))
+    if sum(track.frames for track, _ in left) > sum(track.frames for track in judged):
+        notes.append(most_not_judged())
+    return notes
 
 
 def _fault(error: Exception) -> InternalFault:
