@@ -135,14 +135,14 @@ def test_the_same_frames_give_the_same_evidence(script, placed) -> None:
 
 def test_a_score_that_is_no_number_ends_the_analysis(script, placed) -> None:
     made = script([[placed(160, 160)]])
-    made.predict = lambda pixels: DetectorOutput(np.array([np.nan], np.float32), None)
+    made.predict = lambda _: DetectorOutput(np.array([np.nan], np.float32), None)
     with pytest.raises(InternalFault, match="no number"):
         analyze(made)
 
 
 def test_a_detector_may_have_no_map(script, placed) -> None:
     made = script([[placed(160, 160)]])
-    made.predict = lambda pixels: DetectorOutput(np.array([1.5], np.float32), None)
+    made.predict = lambda _: DetectorOutput(np.array([1.5], np.float32), None)
     found = analyze(made)
     assert found.tracks[0].best.map is None
     assert found.tracks[0].best.map_peak == 0.0

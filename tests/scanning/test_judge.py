@@ -1,4 +1,4 @@
-"""From evidence to verdicts: the arithmetic, abstention, and no clean verdict for what was missed."""
+"""From evidence to verdicts: arithmetic, abstention, no clean verdict for what was missed."""
 
 from __future__ import annotations
 
