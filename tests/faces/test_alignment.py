@@ -53,7 +53,7 @@ def test_strong_reduction_does_not_alias() -> None:
     stripes = np.zeros((1600, 1600, 3), np.uint8)
     stripes[:, ::2] = 255  # finer than the crop can hold: must come out as grey
     crop = align_region(stripes, Region((800.0, 800.0), 1400.0, 0.2), 128).image
-    assert crop[8:-8, 8:-8].std() < 12
+    assert crop[8:-8, 8:-8].std() < 20  # sampling points would give 100
     assert crop.mean() == pytest.approx(127, abs=4)
 
 

@@ -58,19 +58,16 @@ class Wanted:
 def gather(paths: Sequence[str], *, recursive: bool) -> Iterator[Wanted]:
     """Go through the words of a call in order, folders sorted by name, hidden files left out.
 
-    Raises:
-        UsageError: A folder was given without ``-r``.
+    A folder without ``recursive`` is an input like others; opening it tells why it is refused.
     """
     for word in paths:
         path = Path(word)
         if word == STDIN:
             yield Wanted(None, STDIN)
-        elif not os.path.isdir(word):  # noqa: PTH112 - Path.is_dir raises on too long a name
-            yield Wanted(path, path.name or word)
-        elif not recursive:
-            raise UsageError(f"{word} is a folder.", hint="Give -r to scan what is in it.")
-        else:
+        elif recursive and os.path.isdir(word):  # noqa: PTH112 - Path.is_dir may raise
             yield from _walk(path)
+        else:
+            yield Wanted(path, path.name or word)
 
 
 def _walk(root: Path) -> Iterator[Wanted]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _MIN_MESH_SCORE = 0.5
 _MIN_FACE_PX = 16.0
 _SAME_FACE = 0.45
+_SURE = 0.65
+_CLEARLY_BETTER = 0.1
 
 
 class FaceFinder:
@@ -40,20 +42,28 @@ class FaceFinder:
 
         Args:
             image: (H, W, 3) uint8 RGB.
-            thorough: Search tiles, borders and, when all else finds nothing, the picture
-                turned by 90, 180 and 270 degrees. For film frames after the first, False.
+            thorough: Search tiles, borders and, when that finds nothing or only something
+                doubtful, the picture turned by 90, 180 and 270 degrees. For film frames after
+                the first, False.
         """
         faces = self._find_upright(image, thorough=thorough)
-        if faces or not thorough:
+        if not thorough or _certainty(faces) >= _SURE:
             return faces
+        # Nothing, or so doubtful that the picture may lie on its side or head: the mesh fits an
+        # upright face onto an inverted one without complaint, the detector's score tells.
+        best = faces
         for turns in (1, 3, 2):
-            turned = np.ascontiguousarray(np.rot90(image, turns))
-            detections = self._detector.detect(turned, thorough=False)
-            meshes = [self._mesh.from_detection(turned, d) for d in detections]
-            meshes = [_turn_back(mesh, turns, image.shape) for mesh in meshes]
-            if faces := self._faces(image, list(zip(detections, meshes, strict=True))):
-                return faces
-        return []
+            turned = self._find_turned(image, turns)
+            if _certainty(turned) > _certainty(best) + (_CLEARLY_BETTER if best else 0.0):
+                best = turned
+        return best
+
+    def _find_turned(self, image: Image, turns: int) -> list[Face]:
+        turned = np.ascontiguousarray(np.rot90(image, turns))
+        detections = self._detector.detect(turned, thorough=False)[: self.max_faces + 10]
+        meshes = [self._mesh.from_detection(turned, d) for d in detections]
+        meshes = [_turn_back(mesh, turns, image.shape) for mesh in meshes]
+        return self._faces(image, list(zip(detections, meshes, strict=True)))
 
     def follow(self, image: Image, previous: list[Face]) -> list[Face] | None:
         """Find the same faces in the next frame of a film, without searching it.
@@ -103,6 +113,10 @@ class FaceFinder:
             )
         faces.sort(key=lambda face: -face.quality.face_px)
         return faces[: self.max_faces]
+
+
+def _certainty(faces: list[Face]) -> float:
+    return max((face.score for face in faces), default=0.0)
 
 
 def _turn_back(mesh: Mesh, turns: int, shape: tuple[int, ...]) -> Mesh:

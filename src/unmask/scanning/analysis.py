@@ -24,10 +24,14 @@ PICTURES = 64
 POINTS = 20_000
 """Points of all timelines together."""
 
+SCORES_PER_S = 10
+"""How often a face is scored at most where every frame is looked at."""
+
 _BATCH = 8
 _SEARCH_EVERY_S = 0.5
 _THOROUGH_EVERY_S = 2.0
 _SHORTEST_TIMELINE = 8
+_SAME_TIME_S = 1e-6
 
 
 @dataclass(slots=True, eq=False)
@@ -94,8 +98,10 @@ class Analyzer:
     Args:
         finder: Finds faces.
         detector: Scores them.
-        dense: Frames follow each other closely (every frame of a film), so that faces are
-            followed from frame to frame and the whole frame is searched only now and then.
+        dense: Frames follow each other closely (every frame of a film). Faces are then followed
+            from frame to frame, the whole frame is searched only now and then, and of a face
+            that stays the same person's at most :data:`SCORES_PER_S` frames a second are scored:
+            neighbours are so alike that more would add time and no evidence.
     """
 
     def __init__(self, finder: FaceFinder, detector: Detector, *, dense: bool) -> None:
@@ -104,6 +110,7 @@ class Analyzer:
         self._waiting: list[_Waiting] = []
         self._previous: list[Face] = []
         self._next_search_s = self._next_thorough_s = float("-inf")
+        self._next_score_s: dict[int, float] = {}
         self.evidence = Evidence()
 
     def run(self, frames: Iterable[Frame]) -> Evidence:
@@ -127,6 +134,8 @@ class Analyzer:
         ids = self._tracker.update(frame.image, faces, frame.pts_s)
         spec = self._detector.spec
         for face, track_id in zip(faces, ids, strict=True):
+            if not self._is_due(track_id, frame.pts_s):
+                continue
             crop = align_face(
                 frame.image, face.landmarks, size=spec.input_px, margin=spec.crop_margin
             ).image
@@ -147,6 +156,15 @@ class Analyzer:
             self._next_thorough_s = frame.pts_s + _THOROUGH_EVERY_S
         self._next_search_s = frame.pts_s + _SEARCH_EVERY_S
         return self._finder.find(frame.image, thorough=thorough)
+
+    def _is_due(self, track_id: int, pts_s: float) -> bool:
+        """Whether this face is to be scored now; a new one always is."""
+        if not self._dense:
+            return True
+        if pts_s < self._next_score_s.get(track_id, float("-inf")):
+            return False
+        self._next_score_s[track_id] = pts_s + 1 / SCORES_PER_S - _SAME_TIME_S
+        return True
 
     def _score(self) -> None:
         waiting, self._waiting = self._waiting, []

@@ -19,7 +19,7 @@ from unmask.inference import runtime_name
 from unmask.media import Sampling, hash_file, open_media
 from unmask.scanning import assemble
 from unmask.scanning.ahead import ahead
-from unmask.scanning.analysis import Analyzer, Evidence
+from unmask.scanning.analysis import SCORES_PER_S, Analyzer, Evidence
 from unmask.scanning.gate import (
     input_changed,
     main_face_not_judged,
@@ -158,7 +158,7 @@ class Scanner:
         threshold = curve.score_at(curve.threshold_supported)
         limits = self._limits
         return Method(
-            frames=self._sampling.describe() if film else "the whole picture",
+            frames=_frames_words(self._sampling) if film else "the whole picture",
             detector=self.detector.spec.id,
             face_models={asset.id: asset.sha256 for asset in assets.ASSETS},
             runtime=runtime_name(),
@@ -234,6 +234,13 @@ def _identity(path: str | os.PathLike[str], limits: Limits) -> tuple[str | None,
         return (hash_file(path) if size_bytes <= limits.max_bytes else None), size_bytes
     except (InputError, OSError, ValueError):
         return None, 0
+
+
+def _frames_words(sampling: Sampling) -> str:
+    """How frames of a film are chosen, for the report."""
+    if sampling.frames is not None:
+        return sampling.describe()
+    return f"all; each face is scored at most {SCORES_PER_S} times a second"
 
 
 def _depth(info: MediaInfo) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,7 @@ def build_cache(items: Iterable[Item], folder: Path) -> Iterator[tuple[int, str 
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / INDEX).unlink(missing_ok=True)
-    finder = FaceFinder(max_faces=1)
+    finder = _finder()
     references: dict[Path, _Reference] = {}
     rows: list[tuple[str, str, int, str, int, int, int]] = []
     points: list[Floats] = []
@@ -112,7 +113,8 @@ def read_index(folder: Path) -> dict[str, NDArray[Any]]:
             hint="Make one with 'unmask train RECIPE --prepare-only'.",
         )
     try:
-        with np.load(path) as columns:
+        # Opened here: np.load leaves the file open when it is not whole.
+        with path.open("rb") as handle, np.load(handle) as columns:
             return {name: columns[name] for name in _NAMES}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise CorruptMedia(
@@ -179,6 +181,12 @@ class FaceCache:
         start = int(self._offset[i])
         image = self._pixels[start : start + height * width * 3].reshape(height, width, 3)
         return RealFace(np.asarray(image), self.landmarks[i])
+
+
+@cache
+def _finder() -> FaceFinder:
+    """One finder a process: loading the models takes longer than a chunk of small pictures."""
+    return FaceFinder(max_faces=1)
 
 
 def _face_of(

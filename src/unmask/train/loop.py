@@ -118,7 +118,7 @@ class Trainer:
             self.network.load_state_dict(state["network"])
             self.optimiser.load_state_dict(state["optimiser"])
         except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
-            raise _cannot_continue(path, str(error).splitlines()[0]) from error
+            raise _cannot_continue(path, error) from error
         self.average, self.step = state["average"], int(state["step"])
         # Also forgets the fused copy of the frozen blocks, which holds the weights of before.
         self.network.freeze(self.recipe.phase_at(max(0, self.step - 1)).frozen_blocks)
@@ -312,16 +312,18 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         state = torch.load(path, weights_only=True)
     except (RuntimeError, ValueError, EOFError, OSError, pickle.UnpicklingError) as error:
-        raise _cannot_continue(path, str(error).splitlines()[0]) from error
+        raise _cannot_continue(path, error) from error
     needed = {"network", "average", "optimiser", "step", "rng"}
     if not isinstance(state, dict) or not needed <= state.keys():
         raise _cannot_continue(path, "it is not a checkpoint of unmask train")
     return state
 
 
-def _cannot_continue(path: Path, why: str) -> CorruptMedia:
+def _cannot_continue(path: Path, why: Exception | str) -> CorruptMedia:
+    # PyTorch's explanations run over many lines, and that of an empty file is empty.
+    reason = (str(why) or type(why).__name__).splitlines()[0].rstrip(".")
     return CorruptMedia(
-        f"The checkpoint {path} cannot be used: {why}.",
+        f"The checkpoint {path} cannot be used: {reason}.",
         hint="Use another --run folder, or --fresh to start again.",
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -138,7 +139,32 @@ def read_recipe(path: Path) -> Recipe:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}.") from error
     recipe: Recipe = _build(Recipe, table, path.name)
+    for is_wrong, complaint in _complaints(recipe):
+        if is_wrong:
+            raise UsageError(f"{path.name}: {complaint}.")
     return recipe
+
+
+def _complaints(recipe: Recipe) -> Iterator[tuple[bool, str]]:
+    """What types cannot say: (whether it is wrong, what)."""
+    names = [one.name for one in recipe.data.sets]
+    mixture = recipe.mixture
+    low, high = mixture.margin
+    shares = [mixture.found, *mixture.forgeries.values(), *mixture.source_weights.values()]
+    yield not names, "data.sets is empty"
+    yield len(set(names)) < len(names), "two data sets have the same name"
+    yield not 0 <= recipe.data.held_out_share < 1, "data.held_out_share must be in 0..1"
+    for name in mixture.source_weights:
+        yield name not in names, f"mixture.source_weights names the unknown set {name!r}"
+    yield mixture.pairs < 1, "mixture.pairs must be at least 1"
+    yield min(shares) < 0, "a share in mixture is negative"
+    yield not 0 <= mixture.strength <= 1, "mixture.strength must be in 0..1"
+    yield not 0 < low <= high, "mixture.margin must be [smallest, largest]"
+    yield not recipe.phases, "phases is empty"
+    for phase in recipe.phases:
+        yield phase.steps < 1, "a phase must have at least 1 step"
+        yield phase.size < 32 or phase.size % 32 != 0, "a phase's size must be a multiple of 32"
+        yield not 0 <= phase.frozen_blocks <= 19, "frozen_blocks must be in 0..19"
 
 
 def _build(cls: Any, value: Any, where: str) -> Any:
@@ -147,6 +173,8 @@ def _build(cls: Any, value: Any, where: str) -> Any:
     origin, arguments = get_origin(cls), get_args(cls)
     if origin is tuple and isinstance(value, list):
         inner = arguments[0]
+        if arguments[-1] is not Ellipsis and len(value) != len(arguments):
+            raise UsageError(f"{where} has {len(value)} entries, expected {len(arguments)}.")
         return tuple(_build(inner, item, f"{where}[{i}]") for i, item in enumerate(value))
     if origin is dict and isinstance(value, dict):
         return {str(k): _build(arguments[1], v, f"{where}.{k}") for k, v in value.items()}
