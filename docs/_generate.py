@@ -50,7 +50,7 @@ def report() -> str:
 
 def detectors() -> str:
     """The registered detectors with the facts of their specs."""
-    facts = ("paper", "modality", "input_px", "crop_margin", "weights", "weights_sha256",
+    facts = ("paper", "modality", "input_px", "weights", "weights_sha256",
              "code_licence", "weights_licence", "training_sets", "calibration_id")  # fmt: skip
     parts = []
     for detector in DETECTORS:

@@ -116,7 +116,7 @@ class Script:
         paper="none",
         modality="image",
         input_px=CROP_PX,
-        crop_margin=0.5,
+        views=((0.5, False),),
         mean=(0.0, 0.0, 0.0),
         std=(1.0, 1.0, 1.0),
         weights="",

@@ -11,7 +11,7 @@ import pytest
 
 from unmask.detectors import DetectorOutput
 from unmask.errors import InternalFault
-from unmask.scanning.analysis import Analyzer, to_pixels
+from unmask.scanning.analysis import SCORES_PER_S, Analyzer, to_pixels
 
 
 def analyze(script, *, dense: bool = False):
@@ -74,7 +74,7 @@ def test_sampled_frames_are_searched_thoroughly_each(script, placed) -> None:
 def test_in_a_dense_film_faces_are_followed_between_searches(script, placed) -> None:
     made = script([[placed(160, 160, logit=0.5)]] * 45, rate=10.0)
     found = analyze(made, dense=True)
-    assert found.faces_scored == 45
+    assert found.faces_found == 45
     assert list(found.tracks) == [0]
     kinds = [kind for kind, _ in made.searches]
     assert kinds[0] == kinds[20] == kinds[40] == "thorough"  # every two seconds
@@ -82,21 +82,22 @@ def test_in_a_dense_film_faces_are_followed_between_searches(script, placed) -> 
     assert kinds.count("follow") == 45 - 9
 
 
-def test_in_a_dense_film_a_face_is_scored_ten_times_a_second(script, placed) -> None:
+def test_in_a_dense_film_a_face_is_scored_so_often_a_second(script, placed) -> None:
     first, second = placed(90, 160, logit=1.0), placed(230, 160, logit=-1.0)
     made = script([[first]] * 30 + [[first, second]] * 31, rate=30.0)
     found = analyze(made, dense=True)
     assert (found.frames_seen, found.frames_with_faces) == (61, 61)
     assert found.faces_found > found.faces_scored
     times = [point.pts_s for point in found.tracks[0].timeline]
-    assert times == pytest.approx([n / 10 for n in range(21)], abs=1e-6)
+    every_s = 1 / SCORES_PER_S
+    assert times == pytest.approx([n * every_s for n in range(2 * SCORES_PER_S + 1)], abs=1e-6)
     # Somebody new is scored at once, in step with nobody.
     assert found.tracks[1].timeline[0].pts_s == pytest.approx(1.0)
     assert found.tracks[1].score == pytest.approx(-1.0)
 
 
 def test_a_slow_film_has_every_face_scored(script, placed) -> None:
-    found = analyze(script([[placed(160, 160)]] * 20, rate=9.0), dense=True)
+    found = analyze(script([[placed(160, 160)]] * 20, rate=SCORES_PER_S), dense=True)
     assert found.faces_scored == found.faces_found == 20
 
 

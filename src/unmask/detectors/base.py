@@ -26,7 +26,9 @@ class DetectorSpec:
         paper: What it is built from.
         modality: ``image`` (one crop, one score) or ``clip``.
         input_px: Side of the square crop it wants.
-        crop_margin: Side of that crop over the longer side of the face hull.
+        views: How each face is cut out, once for each view: side of the crop over the longer
+            side of the face hull, and whether it is mirrored. The score is the mean over views;
+            the map and the report show the first, which is never mirrored.
         mean: Per-channel mean, RGB, on the 0..255 scale.
         std: Per-channel deviation, RGB, on the 0..255 scale.
         weights: File name of the ONNX weights inside the package.
@@ -42,7 +44,7 @@ class DetectorSpec:
     paper: str
     modality: str
     input_px: int
-    crop_margin: float
+    views: tuple[tuple[float, bool], ...]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     weights: str
@@ -51,6 +53,11 @@ class DetectorSpec:
     weights_licence: str
     training_sets: tuple[str, ...]
     calibration_id: str
+
+    @property
+    def crop_margin(self) -> float:
+        """Margin of the first view."""
+        return self.views[0][0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmask.errors import InternalFault
-from unmask.faces.alignment import align_face
+from unmask.detectors.views import face_views
+from unmask.faces.mesh import upright_region
 from unmask.faces.tracking import Tracker
 from unmask.scanning.evidence import ScoreTimeline, Sighting, TrackEvidence
 from unmask.scanning.gate import face_reasons
@@ -24,7 +25,7 @@ PICTURES = 64
 POINTS = 20_000
 """Points of all timelines together."""
 
-SCORES_PER_S = 10
+SCORES_PER_S = 5
 """How often a face is scored at most where every frame is looked at."""
 
 _BATCH = 8
@@ -36,14 +37,14 @@ _SAME_TIME_S = 1e-6
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
-    """A face whose crop waits for the batch to fill. It holds no frame, so frames are freed."""
+    """A face whose crops wait for the batch to fill. It holds no frame, so frames are freed."""
 
     number: int
     frame_index: int
     pts_s: float
     face: Face
     track_id: int
-    crop: Image
+    crops: list[Image]
 
 
 @dataclass(slots=True, eq=False)
@@ -136,10 +137,8 @@ class Analyzer:
         for face, track_id in zip(faces, ids, strict=True):
             if not self._is_due(track_id, frame.pts_s):
                 continue
-            crop = align_face(
-                frame.image, face.landmarks, size=spec.input_px, margin=spec.crop_margin
-            ).image
-            self._waiting.append(_Waiting(number, frame.index, frame.pts_s, face, track_id, crop))
+            crops = face_views(frame.image, upright_region(face.landmarks, 1.0), spec)
+            self._waiting.append(_Waiting(number, frame.index, frame.pts_s, face, track_id, crops))
         if len(self._waiting) >= _BATCH:
             self._score()
 
@@ -172,21 +171,24 @@ class Analyzer:
             self._score_batch(waiting[start : start + _BATCH])
 
     def _score_batch(self, batch: list[_Waiting]) -> None:
-        output = self._detector.predict(to_pixels([one.crop for one in batch], self._detector))
+        crops = [crop for one in batch for crop in one.crops]
+        output = self._detector.predict(to_pixels(crops, self._detector))
         if not np.isfinite(output.logits).all():
             raise InternalFault(
                 f"The detector {self._detector.spec.id} gave a score that is no number.",
                 hint="Its weights are damaged, or this machine computes wrongly.",
             )
+        views = len(self._detector.spec.views)
+        logits = output.logits.reshape(len(batch), views).mean(1)
         for i, one in enumerate(batch):
             seen = Sighting(
                 frame_index=one.frame_index,
                 pts_s=one.pts_s,
                 bbox_xyxy=one.face.bbox_xyxy,
                 quality=one.face.quality,
-                logit=float(output.logits[i]),
-                crop=one.crop,
-                map=output.maps[i] if output.maps is not None else None,
+                logit=float(logits[i]),
+                crop=one.crops[0],
+                map=output.maps[i * views] if output.maps is not None else None,
             )
             self.evidence.add(one.track_id, seen)
             if not face_reasons(one.face.quality):

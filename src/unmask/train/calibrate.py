@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from unmask.train.calibration_scores import Scored
 
 FILMS_ARE_SIMULATED = (
-    "Films are simulated: 16 versions of one held-out picture under one shared reduction and "
+    "Films are simulated: 8 versions of one held-out picture under one shared reduction and "
     "compression, with small changes of place, scale, tilt, light and grain. Expression, pose, "
     "motion blur and flicker do not change, so the scores of a real film vary more than these."
 )
@@ -227,7 +227,7 @@ def _elub(log10_lr: NDArray[np.float64], y_true: NDArray[np.int64]) -> tuple[flo
     from lir.algorithms.bayeserror import elub
 
     lower, upper = elub(log10_lr.copy(), y_true, add_misleading=1)  # it writes into its input
-    return float(lower), float(upper)
+    return round(float(lower), 4), round(float(upper), 4)
 
 
 def _real_sets(scored: Scored) -> dict[str, NDArray[np.bool_]]:

@@ -1,11 +1,11 @@
 """Scores of held-out faces as scanning would see them: the raw material of a calibration.
 
 Pictures: each held-out face, real or forged, is degraded mildly (half of them not at all), cut
-out and scored by the exported network. Films are SIMULATED: no held-out films exist, so sixteen
-versions of one picture stand in for sixteen frames of one face, under one shared reduction and
+out and scored by the exported network. Films are SIMULATED: no held-out films exist, so eight
+versions of one picture stand in for eight frames of one face, under one shared reduction and
 compression, with small changes of place, scale, tilt and grain from frame to frame. What a
 simulated film lacks is what changes in a real one: expression, pose, motion blur, light, and the
-flicker of forgeries. Its sixteen scores are therefore more alike than those of a real film.
+flicker of forgeries. Its eight scores are therefore more alike than those of a real film.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from unmask.detectors.views import face_views
 from unmask.errors import UsageError
-from unmask.faces.alignment import align_face, align_region
 from unmask.faces.mesh import Region, upright_region
 from unmask.forgeries import FORGERIES, RealFace
 from unmask.train.augment import PairAugmenter
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from unmask.train.facecache import FaceCache
     from unmask.types import Floats, Image
 
-FILM_FRAMES = 16
+FILM_FRAMES = 8
 FORGERIES_USED = ("self_blending", "landmark_swap")
 _DEGRADED_SHARE = 0.5
 _STRENGTH = 0.5
@@ -133,8 +133,7 @@ def score_pictures(
         image = sample.face.image
         if rng.random() < _DEGRADED_SHARE:
             image, _ = augment(image, image, rng)
-        landmarks = sample.face.landmarks
-        return [align_face(image, landmarks, size=spec.input_px, margin=spec.crop_margin).image]
+        return face_views(image, upright_region(sample.face.landmarks, 1.0), spec)
 
     return _score(samples, detector, crop, on_progress)
 
@@ -174,8 +173,7 @@ def film_crops(
         shown = image[top:, left:].astype(np.float32) + rng.normal(0, 1.0)  # light
         shown = shown + rng.normal(0, max(grain, 1e-6), shown.shape)
         frame = _through_codec(np.clip(np.rint(shown), 0, 255).astype(np.uint8), options, webp=webp)
-        region = _jittered(moved, spec.crop_margin, face_px, rng)
-        crops.append(align_region(frame, region, spec.input_px).image)
+        crops += face_views(frame, _jittered(moved, face_px, rng), spec)
     return crops
 
 
@@ -200,8 +198,8 @@ def _through_codec(image: Image, options: list[int], *, webp: bool) -> Image:
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def _jittered(landmarks: Floats, margin: float, face_px: float, rng: np.random.Generator) -> Region:
-    region = upright_region(landmarks, margin * float(rng.normal(1, 0.015)))
+def _jittered(landmarks: Floats, face_px: float, rng: np.random.Generator) -> Region:
+    region = upright_region(landmarks, float(rng.normal(1, 0.015)))
     x, y = rng.normal(0, 0.008, 2) * face_px
     centre = (region.centre[0] + float(x), region.centre[1] + float(y))
     return Region(centre, region.side_px, region.roll_rad + float(np.radians(rng.normal(0, 1))))

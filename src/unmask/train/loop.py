@@ -232,7 +232,7 @@ class Trainer:
     def _require_finite(self, value: Tensor, name: str) -> None:
         if not torch.isfinite(value):
             raise EnvironmentProblem(
-                f"The {name} became {float(value)} at step {self.step}.",
+                f"The {name} became {float(value.detach())} at step {self.step}.",
                 hint="Lower the learning rates; the last checkpoint is kept.",
             )
 
