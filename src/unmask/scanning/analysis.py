@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmask.errors import InternalFault
 from unmask.detectors.views import face_views
+from unmask.errors import InternalFault
 from unmask.faces.mesh import upright_region
 from unmask.faces.tracking import Tracker
 from unmask.scanning.evidence import ScoreTimeline, Sighting, TrackEvidence
