@@ -152,8 +152,14 @@ class Script:
         return [self._face(one) for one in self.script[index]][: self.max_faces]
 
     def follow(self, image, previous) -> list[Face] | None:
+        return self._near(image, previous, "follow")
+
+    def move(self, image, previous) -> list[Face] | None:
+        return self._near(image, previous, "move")
+
+    def _near(self, image, previous, how: str) -> list[Face] | None:
         index = int(image[0, 0, 0]) * 256 + int(image[0, 0, 1])
-        self.searches.append(("follow", index))
+        self.searches.append((how, index))
         placed = self.script[index]
         if index in self.lose_at or len(placed) < len(previous):
             return None

@@ -72,14 +72,16 @@ def test_sampled_frames_are_searched_thoroughly_each(script, placed) -> None:
 
 
 def test_in_a_dense_film_faces_are_followed_between_searches(script, placed) -> None:
-    made = script([[placed(160, 160, logit=0.5)]] * 45, rate=10.0)
+    made = script([[placed(160, 160, logit=0.5)]] * 91, rate=10.0)
     found = analyze(made, dense=True)
-    assert found.faces_found == 45
+    assert found.faces_found == 91
     assert list(found.tracks) == [0]
-    kinds = [kind for kind, _ in made.searches]
-    assert kinds[0] == kinds[20] == kinds[40] == "thorough"  # every two seconds
-    assert kinds[5] == kinds[10] == "quick"  # every half second
-    assert kinds.count("follow") == 45 - 9
+    kinds = dict(map(reversed, made.searches))
+    assert len(kinds) == len(made.searches) == 91  # each frame is looked at once
+    assert kinds[0] == kinds[40] == kinds[80] == "thorough"  # every four seconds
+    assert {kinds[10 * n] for n in (1, 2, 3, 5, 6, 7, 9)} == {"quick"}  # every second
+    scored = {point.frame_index for point in found.tracks[0].timeline}
+    assert all(kinds[index] != "move" for index in scored)  # what is scored was measured anew
 
 
 def test_in_a_dense_film_a_face_is_scored_so_often_a_second(script, placed) -> None:
@@ -91,7 +93,7 @@ def test_in_a_dense_film_a_face_is_scored_so_often_a_second(script, placed) -> N
     times = [point.pts_s for point in found.tracks[0].timeline]
     every_s = 1 / SCORES_PER_S
     assert times == pytest.approx([n * every_s for n in range(2 * SCORES_PER_S + 1)], abs=1e-6)
-    # Somebody new is scored at once, in step with nobody.
+    # Somebody new is scored at once.
     assert found.tracks[1].timeline[0].pts_s == pytest.approx(1.0)
     assert found.tracks[1].score == pytest.approx(-1.0)
 
@@ -101,12 +103,17 @@ def test_a_slow_film_has_every_face_scored(script, placed) -> None:
     assert found.faces_scored == found.faces_found == 20
 
 
-def test_a_face_that_is_lost_is_searched_for_in_the_same_frame(script, placed) -> None:
-    made = script([[placed(160, 160)]] * 4)
-    made.lose_at = {2}
+@pytest.mark.parametrize(
+    ("index", "tried"), [(2, ["move", "follow", "quick"]), (4, ["follow", "quick"])]
+)
+def test_a_face_that_is_lost_is_searched_for_in_the_same_frame(
+    index: int, tried: list[str], script, placed
+) -> None:
+    made = script([[placed(160, 160)]] * 6, rate=12.0)
+    made.lose_at = {index}
     found = analyze(made, dense=True)
-    assert found.faces_found == 4
-    assert [one for one in made.searches if one[1] == 2] == [("follow", 2), ("quick", 2)]
+    assert found.faces_found == 6
+    assert [kind for kind, at in made.searches if at == index] == tried
 
 
 def test_somebody_who_walks_in_is_found_at_the_next_search(script, placed) -> None:
@@ -114,7 +121,7 @@ def test_somebody_who_walks_in_is_found_at_the_next_search(script, placed) -> No
     made = script([[first]] * 2 + [[first, second]] * 20)
     found = analyze(made, dense=True)
     assert len(found.tracks) == 2
-    assert found.tracks[1].timeline[0].pts_s == pytest.approx(0.5)
+    assert found.tracks[1].timeline[0].pts_s == pytest.approx(1.0)
 
 
 def test_an_empty_frame_of_a_dense_film_is_always_looked_at(script, placed) -> None:

@@ -156,13 +156,36 @@ def test_every_frame_can_be_looked_at(
     monkeypatch.setattr(scanner, "_sampling", Sampling(frames=None))
     report = scanner.scan(portrait_film)
     assert report.coverage.frames_seen == report.coverage.faces_found == 20
-    assert report.coverage.faces_scored == 2 * SCORES_PER_S
+    assert report.coverage.faces_scored == len(range(0, 20, -(-10 // SCORES_PER_S)))
     assert report.method.frames == f"all; each face is scored at most {SCORES_PER_S} times a second"
     assert report.coverage.tracks == 1
     # Following a face finds it where a search of the whole frame finds it.
     searched = {point.frame_index: point.bbox_xyxy for point in film_report.faces[0].timeline}
     for point in report.faces[0].timeline:
         np.testing.assert_allclose(point.bbox_xyxy, searched[point.frame_index], atol=4.0)
+
+
+def test_a_cut_to_somebody_else_in_the_same_place_is_another_face(
+    tmp_path: Path,
+    portraits: dict[str, Image],
+    scanner: Scanner,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from unmask.faces.alignment import align_face
+    from unmask.media import Sampling, write_film
+
+    heads = []
+    for image in portraits.values():
+        (face,) = scanner._finder.find(image)
+        heads.append(align_face(image, face.landmarks, size=320, margin=2.0).image)
+    path = tmp_path / "cut.mp4"
+    write_film(path, iter([heads[0]] * 20 + [heads[1]] * 20), 10.0, crf=18)
+    monkeypatch.setattr(scanner, "_sampling", Sampling(frames=None))
+    report = scanner.scan(path)
+    assert report.coverage.frames_with_faces == 40
+    first, second = report.faces
+    assert max(point.pts_s for point in first.timeline) < 2.0 + 1 / SCORES_PER_S
+    assert min(point.pts_s for point in second.timeline) >= 2.0
 
 
 def test_crops_can_be_left_out(

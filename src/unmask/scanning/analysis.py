@@ -25,12 +25,12 @@ PICTURES = 64
 POINTS = 20_000
 """Points of all timelines together."""
 
-SCORES_PER_S = 5
+SCORES_PER_S = 3
 """How often a face is scored at most where every frame is looked at."""
 
 _BATCH = 8
-_SEARCH_EVERY_S = 0.5
-_THOROUGH_EVERY_S = 2.0
+_SEARCH_EVERY_S = 1.0
+_THOROUGH_EVERY_S = 4.0
 _SHORTEST_TIMELINE = 8
 _SAME_TIME_S = 1e-6
 
@@ -111,6 +111,7 @@ class Analyzer:
         self._waiting: list[_Waiting] = []
         self._previous: list[Face] = []
         self._next_search_s = self._next_thorough_s = float("-inf")
+        self._next_choice_s = float("-inf")
         self._next_score_s: dict[int, float] = {}
         self.evidence = Evidence()
 
@@ -127,20 +128,38 @@ class Analyzer:
         found.first_s = frame.pts_s if found.first_s is None else found.first_s
         found.last_s = frame.pts_s
         number = found.timeline.see(frame.pts_s)
-        faces = self._faces(frame)
+        faces = self._moved(frame)
+        if faces is None:
+            faces = self._faces(frame)
+            self._choose(frame, number, faces)
         self._previous = faces
         found.faces_found += len(faces)
         found.frames_with_faces += bool(faces)
         found.crowded |= len(faces) >= self._finder.max_faces
+        if len(self._waiting) >= _BATCH:
+            self._score()
+
+    def _choose(self, frame: Frame, number: int, faces: list[Face]) -> None:
+        """Tell who is who, and cut out those that are to be scored."""
         ids = self._tracker.update(frame.image, faces, frame.pts_s)
         spec = self._detector.spec
         for face, track_id in zip(faces, ids, strict=True):
-            if not self._is_due(track_id, frame.pts_s):
-                continue
-            crops = face_views(frame.image, upright_region(face.landmarks, 1.0), spec)
-            self._waiting.append(_Waiting(number, frame.index, frame.pts_s, face, track_id, crops))
-        if len(self._waiting) >= _BATCH:
-            self._score()
+            if self._is_due(track_id, frame.pts_s):
+                crops = face_views(frame.image, upright_region(face.landmarks, 1.0), spec)
+                self._waiting.append(
+                    _Waiting(number, frame.index, frame.pts_s, face, track_id, crops)
+                )
+        self._next_choice_s = min(
+            (self._next_score_s.get(track_id, frame.pts_s) for track_id in ids),
+            default=frame.pts_s,
+        )
+
+    def _moved(self, frame: Frame) -> list[Face] | None:
+        """The faces of a frame between two that are scored, or None where more is to be done."""
+        due_s = min(self._next_choice_s, self._next_search_s)
+        if not self._dense or not self._previous or frame.pts_s >= due_s:
+            return None
+        return self._finder.move(frame.image, self._previous)
 
     def _faces(self, frame: Frame) -> list[Face]:
         if not self._dense:
