@@ -152,3 +152,22 @@ def test_the_same_picture_gives_the_same_numbers(finder: FaceFinder, astronaut: 
     first, second = finder.find(astronaut)[0], finder.find(astronaut)[0]
     assert np.array_equal(first.landmarks, second.landmarks)
     assert first.quality == second.quality
+
+
+def test_moving_finds_the_landmarks_that_following_finds(
+    finder: FaceFinder, hopper: Image, hopper_face: Face
+) -> None:
+    shifted = np.roll(hopper, (4, -6), axis=(0, 1))
+    followed, moved = finder.follow(shifted, [hopper_face]), finder.move(shifted, [hopper_face])
+    assert followed is not None
+    assert moved is not None
+    np.testing.assert_array_equal(moved[0].landmarks, followed[0].landmarks)
+    assert moved[0].bbox_xyxy == followed[0].bbox_xyxy
+    assert moved[0].quality == hopper_face.quality  # not measured anew
+
+
+def test_moving_says_when_a_face_is_lost_or_two_become_one(
+    finder: FaceFinder, hopper: Image, hopper_face: Face
+) -> None:
+    assert finder.move(np.full_like(hopper, 128), [hopper_face]) is None
+    assert finder.move(hopper, [hopper_face, hopper_face]) is None

@@ -176,9 +176,13 @@ def _pillow_errors(reader: str) -> Iterator[None]:
     Plugins raise nearly anything on broken bytes (OSError, SyntaxError, ValueError, IndexError,
     TypeError, KeyError, struct.error, zlib.error ...): here, at the border, all of it means the
     same. Their warnings (odd EXIF and the like) say nothing that a user could act on.
-    """
-    from PIL import Image
 
+    Libraries (WeasyPrint is one) tell Pillow, for the whole process, to fill what is missing of a
+    cut picture with grey. That must not reach a detector, so it is switched off in here.
+    """
+    from PIL import Image, ImageFile
+
+    filling, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -195,3 +199,5 @@ def _pillow_errors(reader: str) -> Iterator[None]:
             raise CorruptMedia(
                 f"The {reader} picture is broken or cut short ({text}).", hint=_BROKEN
             ) from error
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = filling
