@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,11 @@ def _core() -> Any:
     return openvino.Core()
 
 
+@cache
+def _compilers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=2, thread_name_prefix="unmask-compile")
+
+
 def runtime_name() -> str:
     """Name and version of the engine, for the report."""
     from importlib.metadata import version
@@ -44,20 +50,36 @@ class Session:
         precision: ``f32`` gives the same bits on every machine with the same instruction set;
             ``bf16`` is faster where the processor has it.
         threads: Threads to use; None takes the setting ``UNMASK_THREADS``.
+        wait: Return when the network is compiled. Otherwise it is compiled in the background and
+            the first run waits for it: for files whose digest was checked, since it is then that
+            a bad one is noticed.
 
     Raises:
         RuntimeError: OpenVINO cannot read the file.
     """
 
-    def __init__(self, model: Path, *, precision: str = "f32", threads: int | None = None) -> None:
+    def __init__(
+        self,
+        model: Path,
+        *,
+        precision: str = "f32",
+        threads: int | None = None,
+        wait: bool = True,
+    ) -> None:
         count = threads or settings.threads()
         options = {
             "INFERENCE_PRECISION_HINT": precision,
             "INFERENCE_NUM_THREADS": str(count),
             "PERFORMANCE_HINT": "LATENCY",
         }
-        self._compiled = _core().compile_model(str(model), "CPU", options)
+        self._future = _compilers().submit(_core().compile_model, str(model), "CPU", options)
         self._local = threading.local()
+        if wait:
+            self._future.result()
+
+    @property
+    def _compiled(self) -> Any:
+        return self._future.result()
 
     def run(self, inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Run one batch and return every output, in the model's own order, as copies."""

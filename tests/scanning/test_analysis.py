@@ -104,7 +104,7 @@ def test_a_slow_film_has_every_face_scored(script, placed) -> None:
 
 
 @pytest.mark.parametrize(
-    ("index", "tried"), [(2, ["move", "follow", "quick"]), (4, ["follow", "quick"])]
+    ("index", "tried"), [(2, ["move", "follow", "quick"]), (3, ["follow", "quick"])]
 )
 def test_a_face_that_is_lost_is_searched_for_in_the_same_frame(
     index: int, tried: list[str], script, placed

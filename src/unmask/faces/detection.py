@@ -48,8 +48,8 @@ class FaceDetector:
     """BlazeFace near and far, loaded once."""
 
     def __init__(self) -> None:
-        self._near = Session(assets.path_of("face_detection_near"))
-        self._far = Session(assets.path_of("face_detection_far"))
+        self._near = Session(assets.path_of("face_detection_near"), wait=False)
+        self._far = Session(assets.path_of("face_detection_far"), wait=False)
         self._near_anchors = np.concatenate([_grid(16, 2), _grid(8, 6)])
         self._far_anchors = _grid(48, 1)
 

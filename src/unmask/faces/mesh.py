@@ -74,12 +74,12 @@ class MeshEstimator:
     """The mesh and iris networks, each loaded once."""
 
     def __init__(self) -> None:
-        self._mesh = Session(assets.path_of("face_mesh"))
+        self._mesh = Session(assets.path_of("face_mesh"), wait=False)
 
     @cached_property
     def _iris(self) -> Session:
         # Scanning does without: the first use pays for loading it.
-        return Session(assets.path_of("iris"))
+        return Session(assets.path_of("iris"), wait=False)
 
     def from_detection(self, image: Image, found: Detection) -> Mesh:
         """Fit the mesh to a detected face."""

@@ -79,11 +79,11 @@ class Scanner:
         self._limits = limits or Limits()
         self._crops = crops
         detector_class = DETECTORS.get(detector)
+        assets.ensure(offline=offline, progress=progress)
+        self._finder = FaceFinder(max_faces=MAX_FACES)  # compiles while the detector is read
         self.detector: Detector = detector_class(Path(weights) if weights is not None else None)
         self.calibration: Calibration = load_calibration(self.detector.spec.calibration_id)
         self._check_calibration()
-        assets.ensure(offline=offline, progress=progress)
-        self._finder = FaceFinder(max_faces=MAX_FACES)
 
     def scan(self, path: str | os.PathLike[str], *, name: str | None = None) -> Report:
         """Scan one picture or film.
