@@ -113,7 +113,7 @@ class Quality:
 
     Attributes:
         face_px: Longer side of the face (landmark hull) in pixels of the input.
-        sharpness: Variance of the Laplacian of the grey crop at 128 px; below ~15 is blurred.
+        sharpness: Variance of the Laplacian of the grey crop at 128 px; below 8 it is not judged.
         yaw_deg: Head turned left (-) or right (+), seen from the camera.
         pitch_deg: Head down (-) or up (+).
         roll_deg: Head tilted, clockwise positive.

@@ -9,6 +9,7 @@ import pytest
 
 from unmask.scanning.gate import MIN_FILM_FRAMES, input_changed, too_many_faces
 from unmask.scanning.judge import judge_face, judge_input, pooled_log10_lr
+from unmask.scanning.scanner import _not_judged
 from unmask.types import Label, Reason, Verdict
 
 
@@ -153,3 +154,34 @@ def test_no_statement_says_authentic(track, calibration) -> None:
     for verdict in made:
         assert verdict.statement.endswith(".")
         assert "authentic" not in msgspec.json.encode(verdict).decode().lower()
+
+
+# ------------------------------------------------ faces beside those that were judged
+
+
+@pytest.mark.parametrize(
+    ("left_px", "left_frames", "expected"),
+    [
+        (40.0, 1, []),  # a passer-by
+        (110.0, 10, ["main_face_not_judged"]),  # half as prominent as the one judged
+        (30.0, 30, ["most_faces_not_judged"]),
+        (300.0, 30, ["main_face_not_judged", "most_faces_not_judged"]),
+    ],
+)
+def test_prominent_faces_that_were_not_judged_spoil_a_clean_verdict(
+    left_px, left_frames, expected, track, calibration
+) -> None:
+    judged = track([-9.0] * 10, face_px=200.0)
+    left = track([-9.0] * left_frames, track_id=1, face_px=left_px, sharpness=1.0)
+    verdicts = [judge_face(one, calibration, film=True) for one in (judged, left)]
+    notes = _not_judged([judged, left], verdicts)
+    assert [note.code for note in notes] == expected
+    whole = judge_input(verdicts, calibration, film=True, notes=notes)
+    clean = Label.INCONCLUSIVE if expected else Label.NO_MANIPULATION_FOUND
+    assert whole.label is clean
+
+
+def test_one_face_that_was_not_judged_is_no_note_beside_itself(track, calibration) -> None:
+    left = track([-9.0] * 10, sharpness=1.0)
+    assert _not_judged([left], [judge_face(left, calibration, film=True)]) == []
+    assert _not_judged([], []) == []
