@@ -26,8 +26,13 @@ def to_pdf(report: Report) -> bytes:
     """
     try:
         from weasyprint import HTML, Attachment
-    except (ImportError, OSError) as problem:  # OSError: Pango itself is not installed
+    except ImportError as problem:
         raise MissingExtra.named("pdf", "A PDF report") from problem
+    except OSError as problem:
+        raise MissingExtra(
+            "A PDF report needs the library Pango, which is not installed.",
+            hint="Install it (Debian: apt install libpangoft2-1.0-0; macOS: brew install pango).",
+        ) from problem
 
     numbers = to_json(report, crops=False)
     instant = _instant(report.ended_at)
