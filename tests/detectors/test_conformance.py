@@ -11,9 +11,9 @@ import pytest
 
 from unmask.detectors import DETECTORS, Detector
 from unmask.detectors.base import DetectorSpec
+from unmask.detectors.views import to_pixels
 from unmask.errors import ModelUnavailable, UnknownEntry
 from unmask.faces.alignment import align_face
-from unmask.scanning.analysis import to_pixels
 
 
 @pytest.fixture(scope="module", params=DETECTORS.ids())
@@ -36,7 +36,7 @@ def pixels(detector: Detector, portraits, face_models: Path) -> np.ndarray:
         crops += [crop, crop[:, ::-1].copy(), crop // 2, 255 - crop]
     crops += [np.zeros_like(crop), np.full_like(crop, 255)]
     noise = np.random.default_rng(0).integers(0, 256, crop.shape, dtype=np.uint8)
-    return to_pixels([*crops, noise], detector)
+    return to_pixels([*crops, noise], detector.spec)
 
 
 def test_the_spec_is_filled_in(detector: Detector) -> None:

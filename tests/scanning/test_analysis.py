@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from unmask.detectors import DetectorOutput
+from unmask.detectors.views import to_pixels
 from unmask.errors import InternalFault
-from unmask.scanning.analysis import SCORES_PER_S, Analyzer, to_pixels
+from unmask.scanning.analysis import SCORES_PER_S, Analyzer
 
 
 def analyze(script, *, dense: bool = False):
@@ -179,7 +180,7 @@ def test_pixels_are_normalised_by_the_spec_and_turned_to_channels_first(script) 
     made.spec = replace(made.spec, mean=(10.0, 20.0, 30.0), std=(1.0, 2.0, 4.0))
     rng = np.random.default_rng(0)
     crops = [rng.integers(0, 256, (32, 32, 3), dtype=np.uint8) for _ in range(3)]
-    pixels = to_pixels(crops, made)
+    pixels = to_pixels(crops, made.spec)
     assert pixels.shape == (3, 3, 32, 32)
     assert pixels.dtype == np.float32
     assert pixels.flags.c_contiguous

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmask.bench.results import Row
-from unmask.faces.alignment import align_face
+from unmask.detectors.views import face_views, to_pixels
 from unmask.faces.finder import FaceFinder
+from unmask.faces.mesh import upright_region
 from unmask.media import Sampling, open_media
 from unmask.types import Limits
 
@@ -67,7 +68,6 @@ def _read(path: Path) -> Image:
 
 
 def _crop(detector: Detector, image: Image, face: Face) -> np.ndarray:
+    """Every view of one face, as the network takes them."""
     spec = detector.spec
-    crop = align_face(image, face.landmarks, size=spec.input_px, margin=spec.crop_margin).image
-    mean, std = np.asarray(spec.mean, np.float32), np.asarray(spec.std, np.float32)
-    return np.ascontiguousarray(((crop - mean) / std).transpose(2, 0, 1)[None])
+    return to_pixels(face_views(image, upright_region(face.landmarks, 1.0), spec), spec)

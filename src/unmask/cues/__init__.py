@@ -1,1 +1,1 @@
-"""TODO."""
+"""Hand-made and physiological signs, one file each. None is built yet."""

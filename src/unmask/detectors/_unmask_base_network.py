@@ -8,7 +8,7 @@
 Sources: Sandler et al., MobileNetV2, CVPR 2018 (backbone); Nguyen et al., LAA-Net, CVPR 2024
 (feature pyramid and the seam map 4 M (1 - M)); Zhou et al., Two-stream, CVPR 2018 (a stream that
 sees noise only). What differs: the mask itself is predicted beside its seam; the noise stream is
-a two-layer stem that joins the backbone at stride 4, so it costs 3 %; the class sees means and
+a two-layer stem that joins the backbone at stride 4, so it costs little; the class sees means and
 deviations of every depth, because the traces are texture more than shape.
 """
 
@@ -184,7 +184,7 @@ class UnmaskBaseNetwork(nn.Module):
                 yield i, x
 
     def _frozen(self) -> nn.ModuleList:
-        """The frozen blocks with their normalisation folded into the convolutions: 15 % faster."""
+        """The frozen blocks with their normalisation folded into the convolutions."""
         fused = self._fused[0]
         if fused is None:
             fused = copy.deepcopy(self.features[: self.frozen_blocks]).eval()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from unmask.detectors.views import face_views
+from unmask.detectors.views import face_views, to_pixels
 from unmask.errors import UsageError
 from unmask.faces.mesh import Region, upright_region
 from unmask.forgeries import FORGERIES, RealFace
@@ -223,7 +223,7 @@ def _score(
         flat = [crop for crops in waiting for crop in crops]
         logits = np.concatenate(
             [
-                detector.predict(_pixels(flat[start : start + _BATCH], detector)).logits
+                detector.predict(to_pixels(flat[start : start + _BATCH], detector.spec)).logits
                 for start in range(0, len(flat), _BATCH)
             ]
         )
@@ -244,14 +244,6 @@ def _score(
         np.array([sample.method for sample in samples]),
         np.array([sample.group for sample in samples]),
     )
-
-
-def _pixels(crops: list[Image], detector: Detector) -> Floats:
-    """(B, 3, S, S) float32, normalised by the detector's spec."""
-    spec = detector.spec
-    mean, std = np.asarray(spec.mean, np.float32), np.asarray(spec.std, np.float32)
-    batch = (np.stack(crops).astype(np.float32) - mean) / std
-    return np.ascontiguousarray(batch.transpose(0, 3, 1, 2), np.float32)
 
 
 def _donor(
