@@ -1,0 +1,1 @@
+"""Explanation: where a detector looks, as heat maps; PyTorch lives here."""
