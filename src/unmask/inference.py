@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from unmask import settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -83,10 +85,17 @@ class Session:
 
     def run(self, inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Run one batch and return every output, in the model's own order, as copies."""
+        return self._infer([inputs])
+
+    def run_named(self, inputs: Mapping[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """As :meth:`run`, for a network with several inputs, by name."""
+        return self._infer(dict(inputs))
+
+    def _infer(self, inputs: Any) -> list[NDArray[np.float32]]:
         request = getattr(self._local, "request", None)
         if request is None:
             request = self._local.request = self._compiled.create_infer_request()
-        request.infer([inputs], share_inputs=True)
+        request.infer(inputs, share_inputs=True)
         return [request.get_output_tensor(i).data.copy() for i in range(self.outputs)]
 
     @property

@@ -197,3 +197,19 @@ def test_the_first_interrupt_asks_and_the_second_interrupts() -> None:
         assert asked == [True]
         os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_run_can_start_from_the_weights_of_another(
+    cache: FaceCache, recipe: Recipe, tmp_path: Path
+) -> None:
+    first = trainer(recipe, cache, tmp_path / "first")
+    first.train(stop_at=2)
+    weights = {name: value.numpy() for name, value in first.average.items()}
+    second = trainer(recipe, cache, tmp_path / "second")
+    assert not same(second.network.state_dict(), first.average)
+    second.start_from(weights)
+    assert same(second.network.state_dict(), first.average)
+    assert same(second.average, first.average)
+    weights.pop("classify.bias")
+    with pytest.raises(CorruptMedia, match="do not fit"):
+        second.start_from(weights)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -154,7 +155,7 @@ def test_absent_data_are_named(tmp_path: Path) -> None:
         with pytest.raises(NotFound, match="portraits"):
             items_of(Data((DataSet("portraits", kind, "none"),)), tmp_path)
     with pytest.raises(UsageError, match="kind"):
-        items_of(Data((DataSet("s", "films", "."),)), tmp_path)
+        items_of(Data((DataSet("s", "reels", "."),)), tmp_path)
 
 
 def test_groups_join_what_shows_one_person(tmp_path: Path) -> None:
@@ -198,3 +199,31 @@ def test_the_record_says_what_was_left_out(data_root: Path, recipe: Recipe, tmp_
     assert record["pictures"] == 7
     assert len(record["complaints"]) == 1
     assert not (tmp_path / "c" / "parts").exists()
+
+
+def test_frames_of_a_film_are_faces_of_one_group(
+    face_models: Path, portrait_film: Path, tmp_path: Path
+) -> None:
+    assert face_models.is_dir()
+    films = DataSet("reels", "films", ".", names=(portrait_film.name,), frames=3)
+    items = items_of(Data(sets=(films,)), portrait_film.parent)
+    cache = prepare(items, tmp_path / "cache")
+    assert cache.source.tolist() == ["reels"] * 3
+    assert set(cache.group.tolist()) == {f"reels-{portrait_film.name}"}
+    # The film pans, so three frames of it are three pictures.
+    assert not np.array_equal(cache.face(0).image, cache.face(2).image)
+
+
+def test_a_film_that_is_not_there_is_named(tmp_path: Path) -> None:
+    films = DataSet("reels", "films", ".", names=("gone.mp4",))
+    with pytest.raises(NotFound, match=r"reels lacks gone\.mp4"):
+        items_of(Data(sets=(films,)), tmp_path)
+    with pytest.raises(NotFound, match="list of names"):
+        items_of(Data(sets=(DataSet("reels", "films", "."),)), tmp_path)
+
+
+def test_another_process_maps_the_same_pixels(cache: FaceCache) -> None:
+    data = pickle.dumps(cache)
+    assert len(data) < 2_000  # the folder's name, not its pixels
+    copy = pickle.loads(data)
+    assert np.array_equal(copy.face(1).image, cache.face(1).image)

@@ -52,7 +52,7 @@ class LandmarkSwap:
             raise ValueError("landmark_swap needs a donor face; none was given")
         kind = "oval" if rng.random() < 0.6 else "inner_hull"
         mask = _mask(target, kind, float(rng.uniform(-0.06, 0.03)))
-        face = _bent(target, donor)
+        face = bent_face(target, donor)
         sigma = float(rng.uniform(0.0, 1.2))
         if sigma > 0.4:  # generators smooth: so does this, most of the time
             face = np.asarray(cv2.GaussianBlur(face, (0, 0), sigma), np.uint8)
@@ -72,14 +72,15 @@ def swap_faces(target: RealFace, donor: RealFace, *, poisson: bool = True) -> Fo
         poisson: Blend gradients (True) or values (False).
     """
     mask = _mask(target, "oval", -0.05)
-    face = transfer_colour(_bent(target, donor), target.image, mask)
+    face = transfer_colour(bent_face(target, donor), target.image, mask)
     side = 2 * max(1, round(_face_px(target) * 0.04)) + 1
     soft = np.asarray(cv2.GaussianBlur(mask, (side, side), 0), np.float32)
     blended = (poisson_blend if poisson else alpha_blend)(face, target.image, soft)
     return ForgedFace(blended, target.image, soft, LandmarkSwap.spec.id)
 
 
-def _bent(target: RealFace, donor: RealFace) -> np.ndarray:
+def bent_face(target: RealFace, donor: RealFace) -> np.ndarray:
+    """The donor's picture, bent so that its landmarks lie on the target's: (H, W, 3) uint8."""
     height, width = target.image.shape[:2]
     knots = list(_KNOTS)
     donor_face, points = donor.image, donor.landmarks[knots]

@@ -1,9 +1,9 @@
 """Degrading both pictures of a pair in exactly the same way.
 
 What a picture went through (cameras, codecs, networks) must say nothing about its label, so the
-real and the forged picture share every draw. The operations are Albumentations'; two are added
-that it lacks: a second, different codec after the first, and WebP standing in for film codecs
-(its lossy mode is the intra coding of VP8).
+real and the forged picture share every draw. The operations are Albumentations'; three are added
+that it lacks: film coding by real x264 with frames before the picture, WebP, and a second codec
+after the first.
 """
 
 from __future__ import annotations
@@ -14,9 +14,13 @@ import albumentations as alb
 import cv2
 import numpy as np
 
+from unmask.train.film_codec import random_film_stills
+
 if TYPE_CHECKING:
     from unmask.types import Image
 
+# Share of compressions that are a film codec's: films are what is most often scanned.
+_FILM_SHARE = 0.45
 _RESIZERS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA, cv2.INTER_NEAREST)
 
 
@@ -78,11 +82,19 @@ def _reduced(pictures: list[Image], rng: np.random.Generator) -> list[Image]:
 
 
 def _compressed(pictures: list[Image], rng: np.random.Generator) -> list[Image]:
-    if rng.random() < 0.6:
+    choice = rng.random()
+    if choice < _FILM_SHARE:
+        return random_film_stills(pictures, rng)
+    if choice < _FILM_SHARE + 0.4:
         suffix, options = ".jpg", [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 98))]
     else:
         suffix, options = ".webp", [cv2.IMWRITE_WEBP_QUALITY, int(rng.integers(15, 90))]
-    return [
-        np.asarray(cv2.imdecode(cv2.imencode(suffix, p, options)[1], cv2.IMREAD_COLOR), np.uint8)
-        for p in pictures
-    ]
+    return [_coded(picture, suffix, options) for picture in pictures]
+
+
+def _coded(picture: Image, suffix: str, options: list[int]) -> Image:
+    # OpenCV's codecs speak BGR, and luma weighs the channels differently.
+    data = cv2.imencode(suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)[1]
+    return np.asarray(
+        cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8
+    )

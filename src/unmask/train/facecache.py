@@ -10,7 +10,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,8 @@ class Item:
         label: 0 real, 1 fake.
         group: Everything made from one original shares a group; splits keep groups whole.
         original: Path of the untouched picture, whose landmarks are used, or None.
+        frame: For a film: which of the ``of_frames`` frames spread over it, from 0.
+        of_frames: For a film: how many of its frames are items.
     """
 
     path: Path
@@ -55,6 +57,8 @@ class Item:
     label: int
     group: str
     original: Path | None = None
+    frame: int = 0
+    of_frames: int = 1
 
 
 def build_cache(items: Iterable[Item], folder: Path) -> Iterator[tuple[int, str | None]]:
@@ -155,6 +159,7 @@ class FaceCache:
 
     def __init__(self, folder: Path) -> None:
         columns = read_index(folder)
+        self._folder = folder
         self.path = columns["path"]
         self.source = columns["source"]
         self.label = columns["label"]
@@ -174,6 +179,10 @@ class FaceCache:
 
     def __len__(self) -> int:
         return len(self.label)
+
+    def __reduce__(self) -> tuple[type[FaceCache], tuple[Path]]:
+        # Another process maps the file itself: pickling a memory map would copy its pixels.
+        return FaceCache, (self._folder,)
 
     def face(self, i: int) -> RealFace:
         """Picture and landmarks of entry ``i`` (a copy-free view of the pixels)."""
@@ -197,6 +206,15 @@ def _face_of(
     Raises:
         InputError: It cannot be read, has no face, or does not lie on its original.
     """
+    if item.of_frames > 1:
+        frames = _film(item.path, item.of_frames)
+        if item.frame >= len(frames):
+            raise NoFrames(f"{item.path.name} has only {len(frames)} frames")
+        image = frames[item.frame]
+        found = finder.find(image)
+        if not found:
+            raise NoFrames(f"no face found in {item.path.name}, frame {item.frame}")
+        return _crop(image, found[0].landmarks)
     image = _read(item.path)
     reference = item.original or item.path
     if reference not in references:
@@ -221,6 +239,13 @@ def _size(shape: tuple[int, ...]) -> str:
 def _read(path: Path) -> Image:
     with open_media(path, limits=Limits(), sampling=Sampling(frames=1)) as media:
         return next(media.frames()).image
+
+
+@lru_cache(maxsize=1)
+def _film(path: Path, count: int) -> list[Image]:
+    """Frames spread evenly over a film; the items of one film follow each other."""
+    with open_media(path, limits=Limits(), sampling=Sampling(frames=count)) as media:
+        return [frame.image for frame in media.frames()]
 
 
 def _crop(image: Image, landmarks: Floats) -> tuple[Image, Floats]:

@@ -13,7 +13,7 @@ import math
 import pickle
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,23 @@ class Trainer:
         self._stop_asked = False
         self._batches = _Batches(PairSampler(cache, rows, recipe.mixture, recipe.seed), recipe)
         run.mkdir(parents=True, exist_ok=True)
+
+    def start_from(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Take all weights from another run; the running average starts there, too.
+
+        Raises:
+            CorruptMedia: They are not those of this network.
+        """
+        state = {name: torch.from_numpy(array) for name, array in weights.items()}
+        try:
+            self.network.load_state_dict(state)
+        except RuntimeError as error:
+            raise CorruptMedia(
+                f"The weights to start from do not fit the network: {str(error).splitlines()[0]}",
+                hint="Give the file that belongs to this detector, or leave 'start' empty.",
+            ) from error
+        self.network.freeze(self.recipe.phases[0].frozen_blocks)
+        self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
 
     def resume(self) -> bool:
         """Continue from the run's checkpoint; False when there is none.
@@ -199,6 +216,8 @@ class Trainer:
             prefetch_factor=4 if self._workers else None,
             collate_fn=_as_is,
             worker_init_fn=_ignore_interrupts,
+            # Not forked: OpenVINO's threads, which some forgeries need, do not survive a fork.
+            multiprocessing_context="spawn" if self._workers else None,
             # Its own generator: a loader draws one number when it is started, and from the global
             # one a resumed run would get other dropout than an unbroken run.
             generator=torch.Generator().manual_seed(self.recipe.seed),

@@ -77,10 +77,12 @@ def items_of(data: Data, root: Path) -> list[Item]:
             items += _pairs(one, root / one.path)
         elif one.kind == "reals":
             items += _reals(one, root / one.path)
+        elif one.kind == "films":
+            items += _films(one, root / one.path)
         else:
             raise UsageError(
                 f"The data set {one.name} is of kind {one.kind!r}.",
-                hint="Choose 'pairs' (a manifest) or 'reals' (a folder).",
+                hint="Choose 'pairs' (a manifest), 'reals' (a folder of pictures) or 'films'.",
             )
     return items
 
@@ -97,6 +99,21 @@ def _reals(one: DataSet, folder: Path) -> list[Item]:
     count = one.group_prefix_chars
     family = one.name.partition("_")[0] if count else one.name
     return [Item(path, one.name, 0, f"{family}-{path.stem[: count or None]}") for path in files]
+
+
+def _films(one: DataSet, folder: Path) -> list[Item]:
+    """Untouched films: ``frames`` frames of each, all of one group."""
+    lacking = [name for name in one.names if not (folder / name).is_file()]
+    if lacking or not one.names:
+        raise NotFound(
+            f"The data set {one.name} lacks {', '.join(lacking) or 'a list of names'} in {folder}.",
+            hint="Name its films in the recipe, and give the folder of the data with --data.",
+        )
+    return [
+        Item(folder / name, one.name, 0, f"{one.name}-{name}", None, number, one.frames)
+        for name in one.names
+        for number in range(one.frames)
+    ]
 
 
 def _pairs(one: DataSet, manifest: Path) -> list[Item]:
@@ -206,6 +223,8 @@ def fingerprint_of(items: Sequence[Item]) -> str:
             ) from error
         original = item.original.name if item.original else ""
         row = [item.source, item.path.name, size, item.label, item.group, original]
+        if item.of_frames > 1:
+            row += [item.frame, item.of_frames]
         digest.update(json.dumps(row).encode())
     return digest.hexdigest()
 

@@ -19,17 +19,22 @@ class DataSet:
 
     Attributes:
         name: Name of the set, used by ``mixture.source_weights``.
-        kind: ``reals`` (a folder of untouched pictures) or ``pairs`` (a manifest with originals).
+        kind: ``reals`` (a folder of untouched pictures), ``films`` (untouched films) or ``pairs``
+            (a manifest with originals).
         path: Folder, or CSV manifest, relative to the data root.
         group_prefix_chars: Pictures whose names share so many leading characters are one person
             or original, also across sets whose names share the first word (``london`` and
             ``london_smile``); 0: every picture stands alone. For ``reals`` only.
+        names: Names of the films; for ``films`` only.
+        frames: Frames of each film; for ``films`` only.
     """
 
     name: str
     kind: str
     path: str
     group_prefix_chars: int = 0
+    names: tuple[str, ...] = ()
+    frames: int = 24
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,9 @@ class Recipe:
     Attributes:
         detector: Id of the detector that is trained.
         seed: Seed of everything.
-        imagenet: Weights to start from, relative to the data root; empty: random.
+        imagenet: Weights of the backbone to start from, relative to the data root; empty: random.
+        start: Weights of the whole network to start from instead (``.npz``), relative to the
+            recipe; empty: none.
     """
 
     detector: str
@@ -110,6 +117,7 @@ class Recipe:
     phases: tuple[Phase, ...]
     optimiser: Optimiser = field(default_factory=Optimiser)
     imagenet: str = ""
+    start: str = ""
 
     @property
     def steps(self) -> int:

@@ -84,6 +84,7 @@ class Run:
         cache: The faces.
         folder: Where the run lives.
         imagenet: ImageNet weights to start from, or None.
+        start: Weights of the whole network to start from, or None.
         workers: Loader processes.
         threads: Threads of PyTorch; None: all cores.
         fresh: Start again even where there is a checkpoint.
@@ -100,6 +101,7 @@ class Run:
         folder: Path,
         *,
         imagenet: Path | None = None,
+        start: Path | None = None,
         workers: int = 1,
         threads: int | None = None,
         fresh: bool = False,
@@ -114,8 +116,10 @@ class Run:
                 hint="Give the cache that was made for this recipe.",
             )
         self.trainer = Trainer(
-            recipe, cache, rows, folder, imagenet=_read_imagenet(imagenet), workers=workers
+            recipe, cache, rows, folder, imagenet=_read_arrays(imagenet), workers=workers
         )
+        if start is not None:
+            self.trainer.start_from(_read_arrays(start) or {})
         if fresh:
             for name in (CHECKPOINT, "log.csv", "evaluation.csv"):
                 (folder / name).unlink(missing_ok=True)
@@ -230,7 +234,7 @@ def _to_board(board: Any, group: str, row: dict[str, float], step: int) -> None:
         board.add_scalar(f"{group}/{name}", value, step)
 
 
-def _read_imagenet(path: Path | None) -> dict[str, np.ndarray] | None:
+def _read_arrays(path: Path | None) -> dict[str, np.ndarray] | None:
     if path is None:
         return None
     try:
@@ -238,9 +242,9 @@ def _read_imagenet(path: Path | None) -> dict[str, np.ndarray] | None:
             return {name: arrays[name] for name in arrays.files}
     except FileNotFoundError as error:
         raise NotFound(
-            f"There are no ImageNet weights at {path}.",
-            hint='Give the folder that holds them with --data, or set imagenet = "" to start '
-            "from random weights.",
+            f"There are no weights to start from at {path}.",
+            hint='Give the folder that holds them with --data, or set imagenet = "" and '
+            'start = "" to start from random weights.',
         ) from error
     except (OSError, ValueError) as error:
         raise CorruptMedia(f"{path} cannot be read as arrays: {error}.") from error

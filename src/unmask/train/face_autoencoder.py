@@ -1,0 +1,164 @@
+"""Training the small face autoencoder that the forgery ``reconstruction`` runs.
+
+Fully convolutional, 16-fold reduction, at most 32 channels in the middle. While it trains, only a
+random number of those channels is kept (nested dropout), so that one network holds a whole row of
+generators, from one that paints a blur with eyes to one that keeps almost every pore.
+
+Source: Kingma & Welling have the variational kind; this one is the plain autoencoder of face-swap
+programs (strided convolutions down, pixel shuffle up, L1 and DSSIM) with Rippel et al., "Learning
+Ordered Representations with Nested Dropout", ICML 2014, in its middle.
+
+    python -m unmask.train.face_autoencoder --cache DIR --sets congress london --out FILE.onnx
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from kornia.losses import ssim_loss
+from torch import Tensor, nn
+
+from unmask.faces.alignment import align_region
+from unmask.faces.mesh import Region, upright_region
+from unmask.train.facecache import FaceCache
+
+CODE = 32
+REDUCTION = 16
+_WIDTHS = (24, 48, 72, 96)
+_SIZE_PX = 128
+_BATCH = 24
+
+
+class FaceAutoencoder(nn.Module):
+    """(B, 3, H, W) in 0..1, H and W multiples of 16, and (B, 32, 1, 1) weights of the code."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        down: list[nn.Module] = []
+        channels = 3
+        for width in _WIDTHS:
+            down += [nn.Conv2d(channels, width, 5, 2, 2), nn.LeakyReLU(0.1)]
+            channels = width
+        self.down = nn.Sequential(*down, nn.Conv2d(channels, CODE, 1))
+        up: list[nn.Module] = [nn.Conv2d(CODE, channels, 3, padding=1), nn.LeakyReLU(0.1)]
+        for width in (*reversed(_WIDTHS[:-1]), 24):
+            up += [
+                nn.Conv2d(channels, 4 * width, 3, padding=1),
+                nn.LeakyReLU(0.1),
+                nn.PixelShuffle(2),
+            ]
+            channels = width
+        self.up = nn.Sequential(*up, nn.Conv2d(channels, 3, 3, padding=1))
+
+    def forward(self, pixels: Tensor, keep: Tensor) -> Tensor:
+        """The same faces as this network would paint them, (B, 3, H, W) in 0..1."""
+        painted: Tensor = self.up(self.down(pixels) * keep)
+        return painted.sigmoid()
+
+
+def nested_keep(counts: Tensor) -> Tensor:
+    """(B,) numbers of channels -> (B, 32, 1, 1) of ones, then zeros."""
+    return (torch.arange(CODE)[None] < counts[:, None]).float()[..., None, None]
+
+
+def _batch(cache: FaceCache, rows: np.ndarray, rng: np.random.Generator) -> Tensor:
+    crops = []
+    for row in rng.choice(rows, _BATCH):
+        face = cache.face(int(row))
+        region = upright_region(face.landmarks, float(rng.uniform(1.0, 1.6)))
+        shift = rng.uniform(-0.08, 0.08, 2) * region.side_px
+        centre = (region.centre[0] + float(shift[0]), region.centre[1] + float(shift[1]))
+        tilted = Region(centre, region.side_px, region.roll_rad + float(rng.normal(0, 0.1)))
+        crop = align_region(face.image, tilted, _SIZE_PX).image
+        if rng.random() < 0.5:
+            crop = crop[:, ::-1]
+        light = rng.uniform(0.7, 1.2) * rng.uniform(0.9, 1.1, 3)
+        crops.append(np.clip(crop * light, 0, 255))
+    return torch.from_numpy(np.stack(crops)).float().permute(0, 3, 1, 2).div(255).contiguous()
+
+
+def train(cache: FaceCache, rows: np.ndarray, *, steps: int, seed: int = 1) -> FaceAutoencoder:
+    """Train on cached real faces; prints the losses.
+
+    Args:
+        cache: The faces.
+        rows: Which of them.
+        steps: Batches of 24.
+        seed: Seed of everything.
+    """
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    network = FaceAutoencoder()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser = torch.optim.AdamW(network.parameters(), 2e-3, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
+    started = time.monotonic()
+    for step in range(1, steps + 1):
+        pixels = _batch(cache, rows, rng).contiguous(memory_format=torch.channels_last)
+        keep = nested_keep(torch.randint(3, CODE + 1, (len(pixels),)))
+        with torch.autocast("cpu", torch.bfloat16):
+            painted = network(pixels, keep)
+        painted = painted.float()
+        distance = (painted - pixels).abs().mean()
+        structure = ssim_loss(painted, pixels, 11)
+        optimiser.zero_grad(set_to_none=True)
+        (3 * distance + structure).backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        if step % 50 == 0:
+            speed = step * _BATCH / (time.monotonic() - started)
+            print(f"{step} l1 {distance:.4f} dssim {structure:.4f} {speed:.0f} img/s", flush=True)
+    network.eval()
+    return network
+
+
+def main() -> None:
+    """See the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--sets", nargs="+", required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=1500)
+    given = parser.parse_args()
+    cache = FaceCache(given.cache)
+    rows = np.nonzero((cache.label == 0) & np.isin(cache.source, given.sets))[0]
+    network = train(cache, rows, steps=given.steps)
+    given.out.write_bytes(onnx_bytes(network))
+
+
+def onnx_bytes(network: FaceAutoencoder) -> bytes:
+    """The network as an ONNX file for any number of faces of any size divisible by 16."""
+    rows, columns = (torch.export.Dim(name, min=2, max=64) for name in ("rows", "columns"))
+    batch = torch.export.Dim("batch")
+    example = (torch.rand(2, 3, _SIZE_PX, _SIZE_PX + 32), torch.ones(2, CODE, 1, 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter trips over deprecations of its own
+        program: Any = torch.onnx.export(
+            network,
+            example,
+            input_names=["pixels", "keep"],
+            output_names=["painted"],
+            dynamic_shapes=(
+                {0: batch, 2: REDUCTION * rows, 3: REDUCTION * columns},
+                {0: batch},
+            ),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    from unmask.export.onnx_file import strip
+
+    proto = program.model_proto
+    strip(proto)
+    return bytes(proto.SerializeToString(deterministic=True))
+
+
+if __name__ == "__main__":
+    main()
