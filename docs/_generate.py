@@ -18,8 +18,9 @@ import msgspec
 
 from unmask import cli as command_line
 from unmask import types
+from unmask.datasets import DATASETS
 from unmask.detectors import DETECTORS
-from unmask.errors import UnmaskError
+from unmask.errors import MissingExtra, UnmaskError
 from unmask.types import Report
 
 MARKER = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
@@ -60,11 +61,39 @@ def detectors() -> str:
     return "\n\n".join(parts)
 
 
+def datasets() -> str:
+    """The registered data sets: one table, then each with its layout, options and counts."""
+    rows = ["| id | data set | media | official splits | terms |", "|---|---|---|---|---|"]
+    parts = []
+    told: dict[object, str] = {}  # versions of a set share a module and its words
+    for reader in DATASETS:
+        spec = reader.spec
+        facts = (spec.title, spec.media, spec.splits or "none", spec.licence)
+        rows.append(f"| [`{spec.id}`](#{spec.id}) | {' | '.join(map(_cell, facts))} |")
+        first = told.setdefault(inspect.getmodule(reader), spec.id)
+        parts.append(_data_set(reader, None if first == spec.id else first))
+    return "\n\n".join(["\n".join(rows), *parts])
+
+
+def networks() -> str:
+    """The registered networks by family: what each is, and where it comes from."""
+    registry = _networks()
+    parts = []
+    for family in dict.fromkeys(network.spec.family for network in registry):
+        rows = [f"## {family.capitalize()}", ""]
+        rows += ["| network | paper | sees | differs from the paper |", "|---|---|---|---|"]
+        rows += [_network_row(network) for network in registry if network.spec.family == family]
+        parts.append("\n".join(rows))
+    return "\n\n".join(parts)
+
+
 GENERATORS: dict[str, Callable[[], str]] = {
     "cli": cli,
     "errors": errors,
     "report": report,
     "detectors": detectors,
+    "networks": networks,
+    "datasets": datasets,
 }
 
 
@@ -140,6 +169,71 @@ def _type(facts: dict[str, Any]) -> str:
 def _meaning(facts: dict[str, Any]) -> str:
     options = [facts, *facts.get("anyOf", [])]
     return next((option["description"] for option in options if "description" in option), "")
+
+
+def _data_set(reader: Any, told_at: str | None) -> str:
+    """One data set: facts, what its module says of layout and source, options, counts."""
+    spec, module = reader.spec, inspect.getmodule(reader)
+    counts = ", ".join(f"`{key}` {number:,}" for key, number in spec.counts.items())
+    options = ", ".join(
+        f"`{name}` ({', '.join(allowed) if allowed else 'text'})"
+        for name, allowed in getattr(reader, "choices", {}).items()
+    )
+    facts = {
+        "paper": spec.paper, "home": spec.home, "terms": spec.licence, "options": options,
+        "groups": spec.groups, "published counts": counts,
+    }  # fmt: skip
+    rows = [f"| {name} | {_cell(value)} |" for name, value in facts.items() if value]
+    title = f"## `{spec.id}`: {spec.title} {{#{spec.id}}}"
+    words = f"Read as [`{told_at}`](#{told_at})." if told_at else _as_markdown(module)
+    return "\n".join([title, "", "| | |", "|---|---|", *rows, "", words])
+
+
+def _as_markdown(module: object) -> str:
+    """A module's docstring: literal blocks fenced, double back-quotes and roles made single."""
+    lines: list[str] = []
+    inside = False
+    for line in (inspect.getdoc(module) or "").splitlines():
+        if inside and line and not line.startswith(" "):
+            lines += ["```", ""]
+            inside = False
+        if line.endswith("::") and not inside:
+            lines += [_plain(line[:-1]), "", "```text"]
+            inside = True
+        elif inside:
+            lines += [line[4:]] if line else []
+        else:
+            lines.append(_plain(line))
+    return "\n".join([*lines, "```"] if inside else lines)
+
+
+def _plain(line: str) -> str:
+    return re.sub(r":\w+:`~?([^`]+)`", r"`\1`", line).replace("``", "`")
+
+
+def _networks() -> list[Any]:
+    try:
+        from unmask.networks import NETWORKS
+    except ModuleNotFoundError as error:
+        raise MissingExtra.named("train", "The page of the networks") from error
+    return list(NETWORKS)
+
+
+def _network_row(network: Any) -> str:
+    spec = network.spec
+    frames = f"{spec.clip_frames} frames of " if spec.modality == "clip" else ""
+    notes = spec.differs or "nothing that is known"
+    if spec.trained_by == "fit":
+        notes += "; fitted at once"
+    if network.has_pretrained:
+        notes += "; pretrained weights"
+    cells = (
+        f"`{spec.id}`<br>{spec.title}",
+        spec.paper,
+        f"{frames}{spec.input_px} px, {spec.crop_margin} x face",
+        notes,
+    )
+    return f"| {' | '.join(map(_cell, cells))} |"
 
 
 def _cell(value: object) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from subprocess import CompletedProcess
 
     from unmask.scanning.scanner import Scanner
@@ -116,3 +117,64 @@ def demonstration(
         cwd=folder,
     )
     return folder / "demo", done
+
+
+@pytest.fixture(scope="session")
+def network_file() -> Callable[..., Path]:
+    """Write an ONNX file as ``unmask export`` does, of a network that anybody can compute.
+
+    Its logit is four times the mean of the pixels; its map, cells of the eighth part of the side,
+    the logistic function of their mean. Keywords change its facts; ``facts=None`` leaves them out.
+    """
+    pytest.importorskip("onnx", reason="the extra 'train' is not installed")
+    import json
+
+    from onnx import TensorProto, helper
+
+    def make(path: Path, *, outputs: int = 2, side: int = 64, **changed: object) -> Path:
+        def constant(name: str, values: list[float], kind: int = TensorProto.INT64):
+            return helper.make_tensor(name, kind, [len(values)], values)
+
+        nodes = [
+            helper.make_node("ReduceMean", ["pixels", "all"], ["mean"], keepdims=0),
+            helper.make_node("Mul", ["mean", "four"], ["logits"]),
+            helper.make_node("ReduceMean", ["pixels", "channel"], ["grey"], keepdims=1),
+            helper.make_node(
+                "AveragePool", ["grey"], ["cells"], kernel_shape=[8, 8], strides=[8, 8]
+            ),
+            helper.make_node("Squeeze", ["cells", "channel"], ["flat"]),
+            helper.make_node("Sigmoid", ["flat"], ["maps"]),
+        ]
+        shapes = {"logits": ["batch"], "maps": ["batch", side // 8, side // 8]}
+        names = list(shapes)[:outputs]
+        graph = helper.make_graph(
+            nodes if outputs == 2 else nodes[:2],
+            "plain",
+            [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["batch", 3, side, side])],
+            [helper.make_tensor_value_info(one, TensorProto.FLOAT, shapes[one]) for one in names],
+            [
+                constant("all", [1, 2, 3]),
+                constant("channel", [1]),
+                constant("four", [4.0], TensorProto.FLOAT),
+            ],
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+        if changed.get("facts", changed) is not None:
+            facts = {
+                "version": 1,
+                "id": "plain-mean",
+                "title": "Plain mean",
+                "paper": "Nobody, 2000",
+                "input_px": side,
+                "views": [[1.3, False]],
+                "mean": [127.5, 127.5, 127.5],
+                "std": [127.5, 127.5, 127.5],
+                "map_kind": "class_activation" if outputs == 2 else "none",
+                "training_sets": ["some_faces/train"],
+                "weights_licence": "for tests",
+            }
+            helper.set_model_props(model, {"unmask.network": json.dumps(facts | changed)})
+        path.write_bytes(model.SerializeToString(deterministic=True))
+        return path
+
+    return make

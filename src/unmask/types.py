@@ -322,6 +322,13 @@ class Method(_Doc, frozen=True):
         float | None, Meta(description="share of unmanipulated faces above the threshold")
     ] = None
     calibration: str = ""
+    map_kind: Annotated[
+        str,
+        Meta(
+            description="what the maps show: manipulated_pixels, class_activation (which places "
+            "raise the score) or none"
+        ),
+    ] = "manipulated_pixels"
     settings: dict[str, str] = {}
 
 

@@ -312,7 +312,9 @@ def test_a_name_of_ones_own_is_used(portrait_file: Path, scanner: Scanner) -> No
     assert failed.input.name == "exhibit 8"
 
 
-def test_a_calibration_does_not_speak_for_other_weights(tmp_path: Path, scanner: Scanner) -> None:
+def test_the_calibration_does_not_speak_for_other_weights(
+    tmp_path: Path, scanner: Scanner, portrait_file: Path
+) -> None:
     from importlib.resources import files
 
     import onnx
@@ -322,8 +324,12 @@ def test_a_calibration_does_not_speak_for_other_weights(tmp_path: Path, scanner:
     model.doc_string = "trained a little longer"
     other = tmp_path / "other.onnx"
     other.write_bytes(model.SerializeToString())
-    with pytest.raises(ModelUnavailable, match="was fitted on weights"):
+    with pytest.raises(ModelUnavailable, match="does not say which network"):
         Scanner(weights=other)
+    report = Scanner(detector="unmask-base", weights=other).scan(portrait_file)
+    assert [reason.code for reason in report.verdict.reasons] == ["not_calibrated"]
+    assert report.verdict.log10_lr is None
+    assert report.detectors[0].score == scanner.scan(portrait_file).detectors[0].score
 
 
 def test_a_detector_that_does_not_exist_is_refused() -> None:

@@ -113,3 +113,121 @@ def changed(recipe: Recipe, **mixture: object) -> Recipe:
 @pytest.fixture(scope="session")
 def with_mixture():
     return changed
+
+
+class DrawnStore:
+    """Drawn faces in memory: 12 originals, each filmed twice and forged by two methods.
+
+    A forgery has a fine pattern in the middle of the face, which any network can learn.
+    """
+
+    def __init__(self, sources: int = 12, frames: int = 2, people: str = "drawn") -> None:
+        from unmask.datasets.store import FaceColumns
+
+        self.kinds = [(s, m, f) for s in range(sources)
+                      for m in ("real", "swap", "reenactment") for f in range(frames)]  # fmt: skip
+        count = len(self.kinds)
+        names = [f"{people}{s:02d}" for s, _, _ in self.kinds]
+        methods = np.array([m for _, m, _ in self.kinds])
+        videos = [
+            name if m == "real" else f"{name}_{m}" for name, m in zip(names, methods, strict=True)
+        ]
+        self.columns = FaceColumns(
+            sample_id=np.array(
+                [f"{v}/{f}" for v, (_, _, f) in zip(videos, self.kinds, strict=True)]
+            ),
+            data_set=np.full(count, people),
+            video_id=np.array(videos),
+            source_id=np.array(names),
+            split=np.array(["val" if s % 4 == 0 else "train" for s, _, _ in self.kinds]),
+            method=methods,
+            compression=np.where(np.arange(count) % 3 == 0, "c40", "c23"),
+            y_true=(methods != "real").astype(np.int8),
+            frame_index=np.array([10 * f for _, _, f in self.kinds], np.int32),
+            pts_s=np.zeros(count, np.float32),
+            face_px=np.full(count, 80, np.float32),
+            sharpness=np.full(count, 100, np.float32),
+            yaw_deg=np.zeros(count, np.float32),
+            groups=np.full(count, "{}"),
+        )
+
+    def __len__(self) -> int:
+        return len(self.kinds)
+
+    def face(self, row: int):
+        from unmask.datasets.store import StoredFace
+
+        source, method, frame = self.kinds[row]
+        rng = np.random.default_rng(source)
+        image = cv2.resize(rng.integers(60, 200, (6, 6, 3)).astype(np.uint8), (128, 128))
+        image = np.clip(image.astype(np.int16) + 3 * frame, 0, 255).astype(np.uint8)
+        mask = np.zeros((128, 128), np.float32)
+        if method != "real":
+            period = 4 if method == "swap" else 6
+            x, y = np.meshgrid(np.arange(48), np.arange(48))
+            pattern = np.where((x // (period // 2) + y // (period // 2)) % 2, 50, -50)
+            middle = image[40:88, 40:88].astype(np.int16) + pattern[..., None]
+            image[40:88, 40:88] = np.clip(middle, 0, 255)
+            mask[40:88, 40:88] = 1
+        return StoredFace(image, drawn_landmarks(), mask)
+
+
+def drawn_landmarks() -> np.ndarray:
+    """(468, 2) points of an upright oval face around the middle of 128 px."""
+    turn = np.linspace(0, 2 * np.pi, 468, endpoint=False)
+    points = np.stack([64 + 36 * np.cos(turn), 64 + 40 * np.sin(turn)], 1)
+    points[[33, 133, 362, 263]] = [[40, 56], [54, 56], [74, 56], [88, 56]]
+    return points.astype(np.float32)
+
+
+NETWORK_RECIPE = """
+network = "mesonet-4"
+input_px = 64
+seed = 5
+steps = 6
+batch = 8
+
+[data]
+stores = [{ name = "drawn", path = "drawn", split = "train", validation_split = "val" }]
+
+[crops]
+strength = 0.5
+
+[optimiser]
+rate = 2e-3
+warm_up_steps = 2
+
+[evaluation]
+every = 3
+
+[tracking]
+tensorboard = false
+"""
+
+
+@pytest.fixture(scope="session")
+def drawn() -> DrawnStore:
+    return DrawnStore()
+
+
+@pytest.fixture(scope="session")
+def drawn_store():
+    """The class, for other sizes."""
+    return DrawnStore
+
+
+@pytest.fixture
+def network_recipe(tmp_path: Path):
+    """Reads the tiny recipe of a network, with parts of its text replaced."""
+    from unmask.train.network_recipe import NetworkRecipe, read_network_recipe
+
+    def read(*replaced: tuple[str, str], added: str = "") -> NetworkRecipe:
+        text = NETWORK_RECIPE
+        for old, new in replaced:
+            assert old in text
+            text = text.replace(old, new)
+        path = tmp_path / "tiny.toml"
+        path.write_text(text + added, encoding="utf-8")
+        return read_network_recipe(path)
+
+    return read

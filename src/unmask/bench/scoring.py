@@ -26,11 +26,14 @@ class Scans(Protocol):
 
     Attributes:
         detector: Whose time a picture is measured.
-        calibration: Says which detector and weights the verdicts rest on.
     """
 
     detector: Detector
-    calibration: Calibration
+
+    @property
+    def calibration(self) -> Calibration:
+        """Says which detector and weights the verdicts rest on."""
+        ...
 
     def scan(self, path: str | os.PathLike[str]) -> Report:
         """Scan one file, or raise an :class:`unmask.errors.InputError`."""

@@ -8,6 +8,7 @@ through a film, because the mean of many frames is a surer score than one.
 from __future__ import annotations
 
 from importlib.resources import files
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -96,6 +97,26 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     def curve(self, *, film: bool) -> Curve:
         """The curve for films or for single pictures."""
         return self.film if film else self.image
+
+
+def read_calibration(path: Path) -> Calibration:
+    """Read a calibration file that ``unmask calibrate`` made.
+
+    Raises:
+        ModelUnavailable: It cannot be read, or is no calibration.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Calibration)
+    except OSError as error:
+        raise ModelUnavailable(
+            f"The calibration {path.name} cannot be read: {error.strerror}.",
+            hint="Check the path.",
+        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ModelUnavailable(
+            f"{path.name} is not a calibration: {error}.",
+            hint="Give the JSON file that 'unmask calibrate' wrote.",
+        ) from error
 
 
 def load_calibration(calibration_id: str) -> Calibration:

@@ -20,6 +20,7 @@ COMMANDS = {
     "scan": "Look for face manipulation in pictures and films.",
     "demo": "Scan ready-made pictures and films, some of them forged.",
     "models": "List, fetch and locate the models.",
+    "data": "List, check and prepare data sets; make compressed copies.",
     "train": "Train a detector from a recipe.",
     "export": "Turn a trained checkpoint into the ONNX file that scan runs.",
     "calibrate": "Fit scores to likelihood ratios on held-out faces.",

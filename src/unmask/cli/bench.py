@@ -1,4 +1,4 @@
-"""``unmask bench``: measure accuracy, speed and memory, and write the page of measurements."""
+"""``unmask bench``: measure the shipped detector, or compare detectors as a study says."""
 
 from __future__ import annotations
 
@@ -10,36 +10,57 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from unmask.errors import MissingExtra
+from unmask.cli._errors import printable
+from unmask.errors import InputError, MissingExtra, UsageError
 
 if TYPE_CHECKING:
     from unmask.bench.samples import Sample
 
 _DATA = Path("../shared/data")
 _PAGE = Path("docs/benchmarks.md")
+_STUDY_DATA = Path("../shared")
+_ONLY_WITHOUT = ("only", "unseen", "portraits", "json")
+_ONLY_WITH = ("shards", "workers", "threads")
 
 
 @click.command(short_help="Measure accuracy, speed and memory.")
-@click.option("--data", type=click.Path(path_type=Path), default=_DATA, show_default=True,
-              metavar="DIR", help="Folder of the data sets.")  # fmt: skip
+@click.argument("study", type=click.Path(path_type=Path), required=False, metavar="[STUDY]")
+@click.option("--data", type=click.Path(path_type=Path), metavar="DIR",
+              help="Folder of the data sets; with STUDY, the folder that 'init' is relative to.  "
+              f"[default: {_DATA}; with STUDY {_STUDY_DATA}]")  # fmt: skip
 @click.option("--only", type=click.Choice(["accuracy", "speed"]),
               help="Measure one of the two; the other stays on the page as it was.")  # fmt: skip
 @click.option("--unseen", is_flag=True,
               help="Also look at clips/unseen_dev (seldom: never tune by it).")  # fmt: skip
 @click.option("--portraits", type=click.Path(path_type=Path), metavar="LIST",
               help="Also count false alarms on the portraits that this file lists.")  # fmt: skip
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=_PAGE, show_default=True,
-              metavar="PAGE", help="Markdown page; tables and figure go beside it.")  # fmt: skip
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PATH",
+              help="Markdown page; tables and figure go beside it. With STUDY, a folder.  "
+              f"[default: {_PAGE}; with STUDY runs/NAME-OF-STUDY]")  # fmt: skip
 @click.option("--json", type=click.Path(path_type=Path), metavar="FILE",
               help="Also write all results as JSON.")  # fmt: skip
 @click.option("--offline", is_flag=True, help="Never use the network.")
 @click.option("-q", "--quiet", is_flag=True, help="No messages and no progress bars.")
+@click.option("--shards", type=click.Path(path_type=Path), metavar="DIR",
+              help="With STUDY: folder of the face stores.  [default: runs/shards]")  # fmt: skip
+@click.option("--workers", type=click.IntRange(0, 64), metavar="N",
+              help="With STUDY: processes that make batches.  [default: 1]")  # fmt: skip
+@click.option("--threads", type=click.IntRange(1), metavar="N",
+              help="With STUDY: threads of PyTorch.  [default: all]")  # fmt: skip
 def command(**asked: Any) -> int:
     """Measure what is promised, through the whole of scan, and write it down.
 
     Accuracy needs the study data; speed makes its own films. A full run takes some ten minutes
     on two cores: let nothing else run beside it.
+
+    With the TOML file STUDY, train networks at an equal budget, score them and foreign detectors
+    on the sets it names, and write score table, CSV, Markdown and one HTML page. What is finished
+    is not done again.
     """
+    if asked["study"] is not None:
+        return _compare(asked)
+    _refuse(asked, _ONLY_WITH, "needs a STUDY", "Give the study's TOML file.")
+    asked["data"], asked["output"] = asked["data"] or _DATA, asked["output"] or _PAGE
     _need("matplotlib", "skimage")
     from unmask.bench.processes import unmask_program
     from unmask.bench.run import Options, run_bench
@@ -70,6 +91,39 @@ def command(**asked: Any) -> int:
     if not quiet:
         _tell(results.sections, options.page)
     return 0
+
+
+def _compare(asked: dict[str, Any]) -> int:
+    _refuse(asked, _ONLY_WITHOUT, "does not go with a STUDY", "Leave one of the two out.")
+    study: Path = asked["study"]
+    try:
+        from unmask.bench.comparison.runner import run_study
+        from unmask.bench.comparison.sections import summary
+        from unmask.bench.comparison.study import read_study
+        from unmask.bench.comparison.study_runs import Place, Stores
+    except ModuleNotFoundError as error:
+        raise MissingExtra.named("train", f"Comparing detectors (it uses {error.name})") from error
+    out = asked["output"] or Path("runs") / study.stem
+    place = Place(
+        out=out,
+        stores=Stores(asked["shards"] or Path("runs") / "shards"),
+        data=asked["data"] or _STUDY_DATA,
+        workers=1 if asked["workers"] is None else asked["workers"],
+        threads=asked["threads"],
+        say=lambda line: None if asked["quiet"] else click.echo(printable(line), err=True),
+    )
+    plan = read_study(study)
+    found = run_study(plan, place, command=f"unmask bench {study.name}")
+    if not asked["quiet"]:
+        click.echo(printable(summary(found)))
+        click.echo(f"Written to {out}", err=True)
+    return InputError.exit_code if found.failures else 0
+
+
+def _refuse(asked: dict[str, Any], names: Sequence[str], why: str, hint: str) -> None:
+    for name in names:
+        if asked[name]:
+            raise UsageError(f"--{name} {why}.", hint=hint)
 
 
 def _tell(sections: Any, page: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from unmask.cli.train import DEFAULT_CACHE, bar_on_stderr
-from unmask.errors import MissingExtra, OutputRefused
+from unmask.errors import MissingExtra
 
 if TYPE_CHECKING:
     from unmask.calibration import Calibration, Curve
@@ -42,6 +42,9 @@ def command(
 ) -> int:
     """Fit a calibration on the faces that RECIPE holds out of training.
 
+    RECIPE names data sets, as those of the bundled detector do (recipes/base.toml). FILE may
+    hold any network; none of the faces may have been in its training.
+
     Films are simulated from pictures: the file says what that means.
     """
     try:
@@ -49,13 +52,16 @@ def command(
         from unmask.train import calibration_scores as scoring
     except ModuleNotFoundError as error:
         raise MissingExtra.named("train", f"Calibrating (it uses {error.name})") from error
-    from unmask.detectors import DETECTORS
+    from unmask.detectors.choice import open_detector
+    from unmask.detectors.weights_file import read_facts
     from unmask.train.facecache import FaceCache
     from unmask.train.prepare import split_rows
     from unmask.train.recipe import read_recipe
 
     plan = read_recipe(recipe)
-    detector = DETECTORS.get(plan.detector)(weights)
+    # Weights that say whose they are need no recipe of their own kind.
+    named = None if read_facts(weights) is not None else plan.detector
+    detector = open_detector(named, weights)
     faces = FaceCache(cache)
     _, rows = split_rows(faces, plan.data)
     samples = list(scoring.samples_of(faces, rows, plan.seed))
@@ -70,7 +76,7 @@ def command(
     calibration = fitting.calibrate(
         *scored,
         name=name or out.stem,
-        detector=plan.detector,
+        detector=detector.spec.id,
         weights_sha256=detector.weights_sha256,
         rates=fitting.Rates(false_alarms, misses),
     )
@@ -83,15 +89,10 @@ def command(
 def _write(calibration: Calibration, out: Path) -> None:
     import msgspec
 
+    from unmask.report import write_atomically
+
     text = msgspec.json.format(msgspec.json.encode(calibration), indent=1) + b"\n"
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_bytes(text)
-    except OSError as error:
-        raise OutputRefused(
-            f"{out} cannot be written: {error.strerror or error}.",
-            hint="Choose another file with --out.",
-        ) from error
+    write_atomically(out, text, make_folder=True)
 
 
 def _tell(calibration: Calibration) -> None:

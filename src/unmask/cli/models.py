@@ -1,4 +1,4 @@
-"""``unmask models``: which models there are, where they lie, and how to fetch them."""
+"""``unmask models``: which models and networks there are, where they lie, what a file holds."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ import click
 from unmask import settings
 from unmask.cli._errors import printable
 from unmask.detectors import DETECTORS
-from unmask.errors import UnknownEntry
+from unmask.detectors.network_cards import network_cards
+from unmask.errors import ModelUnavailable, UnknownEntry
 from unmask.faces import assets
 
 if TYPE_CHECKING:
-    from unmask.detectors import Detector
+    from rich.table import Table
+
+    from unmask.detectors import PackagedDetector
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +34,16 @@ class ModelRow:
 
     Attributes:
         id: Name by which ``models path`` knows it.
-        kind: ``face model`` (fetched once) or ``detector`` (ships with its package).
-        state: ``ready``, ``absent`` or ``altered`` (the SHA-256 is not the expected one).
-        size_bytes: Size of the file; None while a detector's file is absent.
-        licence: SPDX id, or the terms in a few words.
-        sha256: Digest that the file must have.
-        path: Where the file lies or would lie.
+        kind: ``face model`` (fetched once), ``detector`` (ships with its package) or ``network``
+            (to be trained; its weights are a file of your own).
+        state: ``ready``, ``absent`` or ``altered`` (the SHA-256 is not the expected one);
+            ``to train`` for a network.
+        size_bytes: Size of the file; None while a detector's file is absent, and for networks.
+        licence: SPDX id, or the terms in a few words; of a network, those of its code.
+        sha256: Digest that the file must have; empty for a network.
+        path: Where the file lies or would lie; empty for a network.
+        family: Of a network: ``spatial``, ``frequency``, ``temporal`` or ``generalising``.
+        paper: Of a network or detector: what it is built from.
     """
 
     id: str
@@ -46,17 +53,40 @@ class ModelRow:
     licence: str
     sha256: str
     path: str
+    family: str = ""
+    paper: str = ""
 
 
-@click.group(name="models", help="List, fetch and locate the models.")
-def command() -> None:
-    """Group of the three subcommands."""
+class _Models(click.Group):
+    """Lets ``unmask models FILE.onnx`` stand for ``unmask models show FILE.onnx``."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the subcommand; the name of a file means ``show``."""
+        is_file = args[0].lower().endswith(".onnx") or Path(args[0]).is_file()
+        if args[0] not in self.commands and is_file:
+            args = ["show", *args]
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    name="models",
+    cls=_Models,
+    invoke_without_command=True,
+    help="List, fetch, locate and look into models; without a command: list them.",
+)
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """Group of the subcommands; alone it lists."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_, as_json=False)
 
 
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
 def list_(as_json: bool) -> None:
-    """List every model with its state, size, licence and digest.
+    """List every model with its state, size, licence and digest, and every network with its paper.
 
     A table for people; tab-separated lines when the output goes into a pipe.
     """
@@ -88,6 +118,55 @@ def pull(offline: bool, quiet: bool) -> None:
         click.echo(f"Face models: {done}, checked, in {printable(str(folder))}", err=True)
 
 
+@command.command("show")
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE.onnx")
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of lines.")
+def show(file: Path, as_json: bool) -> None:
+    """Say what a weights file is: network, crops, training sets, licence, digest.
+
+    Also without the word: 'unmask models FILE.onnx'.
+    """
+    facts = _facts(file)
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+        return
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        words = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        click.echo(f"{name:{width}}  {printable(words)}")
+
+
+def _facts(file: Path) -> dict[str, object]:
+    """What a weights file says of itself, with its digest; only what is known.
+
+    Raises:
+        ModelUnavailable: The file is absent, no ONNX model, or says nothing of itself.
+    """
+    import msgspec
+
+    from unmask.detectors.weights_file import read_facts
+
+    facts = read_facts(file)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    if facts is not None:
+        known = {name: value for name, value in msgspec.to_builtins(facts).items() if value}
+        known["views"] = [
+            f"{margin:g} x the face{', mirrored' if mirrored else ''}"
+            for margin, mirrored in facts.views
+        ]
+    else:
+        spec = next((one.spec for one in DETECTORS if one.spec.weights_sha256 == digest), None)
+        if spec is None:
+            raise ModelUnavailable(
+                f"{file.name} does not say which network it is.",
+                hint="Only files made by 'unmask export' do.",
+            )
+        known = {"id": spec.id, "title": spec.title, "paper": spec.paper}
+        known |= {"weights_licence": spec.weights_licence}
+        known |= {"training_sets": list(spec.training_sets)}
+    return known | {"bytes": file.stat().st_size, "sha256": digest}
+
+
 @command.command("path")
 @click.argument("model_id", required=False, metavar="[ID]")
 def path(model_id: str | None) -> None:
@@ -98,7 +177,7 @@ def path(model_id: str | None) -> None:
     if model_id is None:
         click.echo(settings.models_dir())
         return
-    known = {row.id: row for row in _rows()}
+    known = {row.id: row for row in _rows() if row.path}
     if model_id not in known:
         near = difflib.get_close_matches(model_id, known, n=2, cutoff=0.4)
         raise UnknownEntry(
@@ -132,10 +211,23 @@ def _rows() -> Iterator[ModelRow]:
             licence=spec.weights_licence,
             sha256=spec.weights_sha256,
             path=str(file),
+            paper=spec.paper,
+        )
+    for card in network_cards():
+        yield ModelRow(
+            id=card.id,
+            kind="network",
+            state="to train",
+            size_bytes=None,
+            licence=card.code_licence,
+            sha256="",
+            path="",
+            family=f"{card.family}, {card.modality}" if card.family else "",
+            paper=card.paper,
         )
 
 
-def _weights_file(detector: type[Detector]) -> Path:
+def _weights_file(detector: type[PackagedDetector]) -> Path:
     """Find the weights below the folder of the detector's own module."""
     origin = importlib.import_module(detector.__module__).__file__
     folder = Path(origin or ".").parent
@@ -160,7 +252,7 @@ def _print_table(rows: list[ModelRow]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("model", "kind", "state", "size", "licence", "sha256"):
         table.add_column(title, justify="right" if title == "size" else "left")
-    for row in rows:
+    for row in (row for row in rows if row.kind != "network"):
         table.add_row(
             row.id,
             row.kind,
@@ -171,7 +263,20 @@ def _print_table(rows: list[ModelRow]) -> None:
         )
     console = Console()
     console.print(table)
+    console.print(_networks_table(rows))
+    console.print("Networks are trained with 'unmask train'.", style="dim", markup=False)
     console.print(f"Face models are kept in {settings.models_dir()}", style="dim", markup=False)
+
+
+def _networks_table(rows: list[ModelRow]) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("network", "family", "paper"):
+        table.add_column(title, overflow="fold")
+    for row in (row for row in rows if row.kind == "network"):
+        table.add_row(row.id, row.family, row.paper)
+    return table
 
 
 @contextmanager

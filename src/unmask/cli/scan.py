@@ -57,8 +57,14 @@ def _frame_count(_ctx: click.Context, _param: click.Parameter, value: str) -> in
               help="Exit with 1 if any input gets this verdict.")  # fmt: skip
 @click.option("--frames", callback=_frame_count, default="32", show_default=True, metavar="N|all",
               help="Frames of a film to look at, spread evenly, or 'all'.")  # fmt: skip
-@click.option("--detector", default="unmask-base", show_default=True, metavar="ID",
-              help="Which detector; see 'unmask models list'.")  # fmt: skip
+@click.option("--detector", metavar="ID",
+              help="Which detector; see 'unmask models list'.  [default: what --weights say, or "
+              "unmask-base]")  # fmt: skip
+@click.option("--weights", type=click.Path(path_type=Path), metavar="FILE",
+              help="Weights of your own, made by 'unmask export'.")  # fmt: skip
+@click.option("--calibration", type=click.Path(path_type=Path), metavar="FILE",
+              help="What their scores mean, made by 'unmask calibrate'; without it there are "
+              "scores and no verdict.")  # fmt: skip
 @click.option("--resume", is_flag=True,
               help="With -o: go on with a stopped run, leaving out what is done.")  # fmt: skip
 @click.option("--offline", is_flag=True, help="Never use the network.")
@@ -152,6 +158,8 @@ def _scanner(options: dict[str, Any], limits: Limits) -> Scanner:
     with download_bar(quiet=options["quiet"]) as progress:
         return Scanner(
             detector=options["detector"],
+            weights=options["weights"],
+            calibration=options["calibration"],
             frames=options["frames"],
             limits=limits,
             offline=True if options["offline"] else None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from unmask.cli import _train_network
 from unmask.cli._errors import EXIT_INTERRUPTED, printable
 from unmask.errors import MissingExtra, OutputRefused
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from unmask.train.run import Progress, Run
 
 DEFAULT_CACHE = Path("runs") / "cache"
+DEFAULT_SHARDS = Path("runs") / "shards"
 _LINE_EVERY = 100  # steps between lines where there is no terminal to draw a bar on
 
 
@@ -39,7 +41,12 @@ _LINE_EVERY = 100  # steps between lines where there is no terminal to draw a ba
 @click.option("--resume/--fresh", "resume", default=True, show_default=True,
               help="Go on from the run's checkpoint, or start again.")  # fmt: skip
 @click.option("--prepare-only", is_flag=True, help="Make the face cache and stop.")
-def command(
+@click.option("--shards", type=click.Path(path_type=Path), default=DEFAULT_SHARDS,
+              show_default=True, metavar="DIR",
+              help="Networks: folder that holds the stores of the recipe.")  # fmt: skip
+@click.option("--devices", type=click.IntRange(1), metavar="N",
+              help="Networks: devices for each batch.  [default: the recipe's]")  # fmt: skip
+def command(  # noqa: PLR0913 - one parameter an option
     recipe: Path,
     data: Path,
     folder: Path | None,
@@ -49,22 +56,36 @@ def command(
     threads: int | None,
     resume: bool,
     prepare_only: bool,
+    shards: Path,
+    devices: int | None,
 ) -> int:
     """Train a detector as the TOML file RECIPE says.
 
-    The faces of its data sets are found once and kept; then it trains, evaluates on originals
-    that were held out, and saves a checkpoint every 200 steps. Ctrl-C saves one, too; the same
-    call goes on from there.
+    A recipe with the key 'detector' names data sets: their faces are found once and kept. One with
+    the key 'network' names stores that 'unmask data prepare' made. Either way it trains, evaluates
+    on originals that were held out, and saves a checkpoint every 200 steps. Ctrl-C saves one, too;
+    the same call goes on from there.
     """
+    from unmask.train.network_recipe import is_network_recipe
     from unmask.train.recipe import read_recipe
 
-    plan = read_recipe(recipe)
     folder = folder or Path("runs") / recipe.stem
+    if is_network_recipe(recipe):
+        if prepare_only:
+            raise _train_network.refuse_preparing()
+        call = _train_network.Call(
+            recipe, data, shards, folder, workers, threads, devices, resume=resume
+        )
+        return _train_network.run(call, _training_bar)
+    plan = read_recipe(recipe)
     faces = prepared(plan, data, cache, workers)
     if prepare_only:
         click.echo(str(cache))
         return 0
-    run = _start(plan, faces, folder, data=data, workers=workers, threads=threads, resume=resume)
+    start = recipe.parent / plan.start if plan.start else None
+    run = _start(
+        plan, faces, folder, data=data, start=start, workers=workers, threads=threads, resume=resume
+    )
     trained, held = run.counts
     where = f"from step {run.trainer.step}" if run.resumed else "from the start"
     click.echo(f"{trained} faces to train on, {held} held out; {where}.", err=True)

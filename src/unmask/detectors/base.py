@@ -36,7 +36,11 @@ class DetectorSpec:
         code_licence: SPDX id.
         weights_licence: Terms of the weights, in a few words.
         training_sets: What it has seen.
-        calibration_id: Calibration that belongs to these weights.
+        calibration_id: Calibration in the package that belongs to these weights; empty: none.
+        map_kind: What the maps show: ``manipulated_pixels`` (a share that it was trained to
+            tell), ``class_activation`` (which cells raise its score), or ``none``.
+        sees: A sentence on the traces it looks for and the forgeries that may pass; empty: one
+            is made from ``training_sets``.
     """
 
     id: str
@@ -53,6 +57,8 @@ class DetectorSpec:
     weights_licence: str
     training_sets: tuple[str, ...]
     calibration_id: str
+    map_kind: str = "manipulated_pixels"
+    sees: str = ""
 
     @property
     def crop_margin(self) -> float:
@@ -74,7 +80,26 @@ class DetectorOutput:
 
 
 class Detector(Protocol):
-    """An image detector; batch-invariant and deterministic.
+    """An image detector with its weights; batch-invariant and deterministic.
+
+    Attributes:
+        weights_sha256: Digest of the weights that were loaded.
+    """
+
+    weights_sha256: str
+
+    @property
+    def spec(self) -> DetectorSpec:
+        """Facts about it."""
+        ...
+
+    def predict(self, pixels: Floats) -> DetectorOutput:
+        """Score (B, 3, input_px, input_px) float32 pixels, normalised by mean and std."""
+        ...
+
+
+class PackagedDetector(Protocol):
+    """A class of detectors that comes with weights of its own, as the registry lists them.
 
     Attributes:
         spec: Facts about it.
@@ -89,8 +114,8 @@ class Detector(Protocol):
         ...
 
     def predict(self, pixels: Floats) -> DetectorOutput:
-        """Score (B, 3, input_px, input_px) float32 pixels, normalised by mean and std."""
+        """As :meth:`Detector.predict`."""
         ...
 
 
-DETECTORS: Registry[type[Detector]] = Registry("detector", "unmask.detectors")
+DETECTORS: Registry[type[PackagedDetector]] = Registry("detector", "unmask.detectors")

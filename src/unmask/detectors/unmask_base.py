@@ -47,6 +47,9 @@ class UnmaskBase:
         weights_licence="research use: trained in part on DFDC (Kaggle terms) and CelebA",
         training_sets=("dfdc_faces/train", "congress", "london", "man_unsplash", "celeba"),
         calibration_id="unmask-base-1",
+        sees="The method looks for traces of blending, warping and resampling that face swaps "
+        "leave. Pictures that a generator made as a whole, lip-sync and reenactment leave other "
+        "traces and may pass unnoticed.",
     )
 
     def __init__(self, weights: Path | None = None) -> None:

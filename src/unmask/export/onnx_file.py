@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unmask.errors import EnvironmentProblem, OutputRefused
+from unmask.errors import EnvironmentProblem, UsageError
+from unmask.report.write import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,16 +86,7 @@ def export_onnx(network: UnmaskBaseNetwork, path: Path) -> str:
             f"The network would take {len(data):,} bytes; at most {MAX_BYTES:,} may ship.",
             hint="Train a smaller network.",
         )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        partial.write_bytes(data)
-        partial.replace(path)
-    except OSError as error:
-        raise OutputRefused(
-            f"{path} cannot be written: {error.strerror or error}.",
-            hint="Free some space, or choose another file with --out.",
-        ) from error
+    write_atomically(path, data, make_folder=True)
     return hashlib.sha256(data).hexdigest()
 
 
@@ -102,6 +94,24 @@ def onnx_bytes(network: UnmaskBaseNetwork) -> bytes:
     """The ONNX file as bytes; see :func:`export_onnx`."""
     was_training = network.training
     example = torch.zeros(2, 3, INPUT_PX, INPUT_PX)
+    try:
+        model = onnx_model(_Deployed(network).eval(), example, ["logits", "maps"])
+    finally:
+        network.train(was_training)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def onnx_model(module: nn.Module, example: Tensor, outputs: list[str]) -> Any:
+    """Trace a module in evaluation mode into an ONNX model (``onnx.ModelProto``), any batch size.
+
+    Args:
+        module: Takes one tensor of pixels.
+        example: Pixels of two crops.
+        outputs: Names of what it returns.
+
+    Raises:
+        UsageError: It has an operation that ONNX does not know.
+    """
     # The exporter says that torchvision is absent, which nothing here needs, and trips over a
     # deprecation of its own.
     logger = logging.getLogger("torch.onnx._internal.exporter._registration")
@@ -112,24 +122,29 @@ def onnx_bytes(network: UnmaskBaseNetwork) -> bytes:
             warnings.simplefilter("ignore", FutureWarning)
             warnings.simplefilter("ignore", DeprecationWarning)
             program: Any = torch.onnx.export(
-                _Deployed(network).eval(),
+                module,
                 (example,),
                 input_names=["pixels"],
-                output_names=["logits", "maps"],
+                output_names=outputs,
                 dynamic_shapes=({0: torch.export.Dim("batch")},),
                 dynamo=True,
                 external_data=False,
                 verbose=False,
             )
+    except torch.onnx.OnnxExporterError as error:
+        first = str(error).strip().partition("\n")[0]
+        raise UsageError(
+            f"This network cannot be written as ONNX: {first}",
+            hint="It uses an operation that ONNX does not know; scan cannot run it.",
+        ) from error
     finally:
         logger.setLevel(level)
-        network.train(was_training)
     proto = program.model_proto
-    _strip(proto)
-    return bytes(proto.SerializeToString(deterministic=True))
+    strip(proto)
+    return proto
 
 
-def _strip(proto: Any) -> None:
+def strip(proto: Any) -> None:
     """Take out everything that says where and how the file was made."""
     proto.doc_string = ""
     proto.ClearField("metadata_props")

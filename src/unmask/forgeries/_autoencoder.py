@@ -68,7 +68,8 @@ def repaint(image: Image, landmarks: Floats, rng: np.random.Generator) -> Image:
 
 
 def _paint(crop: Image, kept: int) -> Image:
-    pixels: Floats = np.ascontiguousarray(crop.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
+    channels = np.ascontiguousarray(crop.transpose(2, 0, 1)[None], np.float32)
+    pixels: Floats = channels / np.float32(255)
     keep = (np.arange(CODE) < kept).astype(np.float32).reshape(1, CODE, 1, 1)
     painted = _session().run_named({"pixels": pixels, "keep": keep})[0][0]
     image: Image = np.clip(np.rint(painted.transpose(1, 2, 0) * 255), 0, 255).astype(np.uint8)

@@ -2,6 +2,8 @@
 
 A picture is blended with a slightly different copy of itself. What remains is the seam and the
 mismatch of colour, sharpness and place that most swaps share, and nothing of any one generator.
+What is drawn and what is done with it are apart, so that the same draw can be applied to every
+frame of a film (:mod:`unmask.forgeries.self_blended_video`).
 
 Source: Shiohara & Yamasaki, "Detecting Deepfakes with Self-Blended Images", CVPR 2022. What
 differs: masks come from the 468-point mesh and include parts of the face; the copy may also be
@@ -11,6 +13,7 @@ copy are drawn a little wider.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import cv2
@@ -18,16 +21,146 @@ import numpy as np
 
 from unmask.faces.masks import face_mask
 from unmask.forgeries.base import FORGERIES, ForgedFace, ForgerySpec, RealFace
-from unmask.forgeries.blend import alpha_blend, soften
-from unmask.forgeries.warp import bend_mask, elastic_field
+from unmask.forgeries.blend import alpha_blend
+from unmask.forgeries.warp import bend_mask
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from unmask.types import Floats, Image
 
 _MASKS = ("oval", "inner_hull", "components", "lower_face", "eyes_and_nose", "mouth")
 _MASK_SHARES = (0.44, 0.26, 0.08, 0.10, 0.07, 0.05)
 _RATIOS = (0.25, 0.5, 0.75, 1.0, 1.0, 1.0)
 _RESIZERS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA, cv2.INTER_LANCZOS4)
+_CELLS = 6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ColourDraw:
+    """A change of colour: shift of each channel, contrast, brightness, hue, saturation, value."""
+
+    shift: NDArray[np.float32]
+    gain: float
+    brightness: float
+    hue: int
+    saturation_value: NDArray[np.int16]
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator) -> ColourDraw:
+        """Draw one."""
+        shift = rng.uniform(-20, 20, 3).astype(np.float32)
+        gain, brightness = 1 + rng.uniform(-0.1, 0.1), rng.uniform(-0.1, 0.1) * 128
+        hue = round(rng.uniform(-6, 6))
+        return cls(shift, gain, brightness, hue, np.rint(rng.uniform(-20, 20, 2)).astype(np.int16))
+
+    def apply(self, image: Image) -> Image:
+        """Return a changed copy of (H, W, 3)."""
+        shifted = image.astype(np.float32) + self.shift
+        shifted = np.clip((shifted - 127.5) * self.gain + 127.5 + self.brightness, 0, 255)
+        hsv = cv2.cvtColor(shifted.astype(np.uint8), cv2.COLOR_RGB2HSV).astype(np.int16)
+        hsv[..., 0] = (hsv[..., 0] + self.hue) % 180
+        hsv[..., 1:] = np.clip(hsv[..., 1:] + self.saturation_value, 0, 255)
+        return np.asarray(cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB), np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class SharpnessDraw:
+    """A change of sharpness: ``resample``, ``sharpen``, ``blur`` or ``bilateral``.
+
+    Attributes:
+        kind: Which.
+        size: Factor of reduction, or width of the filter.
+        amount: Strength of the sharpening.
+        resizers: OpenCV's codes for going down and up.
+    """
+
+    kind: str
+    size: float
+    amount: float = 0.0
+    resizers: tuple[int, int] = (cv2.INTER_LINEAR, cv2.INTER_LINEAR)
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator) -> SharpnessDraw:
+        """Draw one."""
+        choice = rng.random()
+        if choice < 0.5:
+            factor = float(rng.uniform(1.5, 4.0))
+            down = int(rng.choice(_RESIZERS))
+            return cls("resample", factor, resizers=(down, int(rng.choice(_RESIZERS[:2]))))
+        if choice < 0.7:
+            sigma = float(rng.uniform(1.0, 2.0))
+            return cls("sharpen", sigma, float(rng.uniform(0.2, 0.8)))
+        if choice < 0.85:
+            return cls("blur", float(rng.uniform(0.5, 1.6)))
+        return cls("bilateral", float(rng.uniform(15, 50)))
+
+    def apply(self, image: Image) -> Image:
+        """Return a changed copy of (H, W, 3)."""
+        if self.kind == "resample":
+            return _resample(image, self.size, self.resizers)
+        if self.kind == "bilateral":
+            return np.asarray(cv2.bilateralFilter(image, 5, self.size, 3), np.uint8)
+        soft = cv2.GaussianBlur(image, (0, 0), self.size)
+        if self.kind == "sharpen":
+            soft = cv2.addWeighted(image, 1 + self.amount, soft, -self.amount, 0)
+        return np.asarray(soft, np.uint8)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BlendDraw:
+    """Everything random about one self-blended picture; lengths are shares of the face.
+
+    Attributes:
+        colour: Change of colour.
+        sharpness: Change of sharpness.
+        on_face: The face carries the change; else its surroundings do.
+        mask_kind: One of :data:`unmask.faces.masks.MASK_KINDS`.
+        grow: How far the mask reaches beyond that.
+        elastic_strength: Deviation of the shifts that bend the mask.
+        elastic: (6, 6, 2) those shifts at the knots, over their deviation.
+        scale: Of the pasted copy.
+        turn_deg: Of the pasted copy.
+        shift: (2,) of the pasted copy.
+        edges: Widths of the first and second blur of the mask.
+        threshold: Where the mask's edge is cut between the two.
+        ratio: Largest share of the pasted copy, 0..1.
+    """
+
+    colour: ColourDraw
+    sharpness: SharpnessDraw
+    on_face: bool
+    mask_kind: str
+    grow: float
+    elastic_strength: float
+    elastic: NDArray[np.float64]
+    scale: float
+    turn_deg: float
+    shift: NDArray[np.float64]
+    edges: tuple[float, float]
+    threshold: float
+    ratio: float
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator) -> BlendDraw:
+        """Draw one. What is drawn does not depend on the picture."""
+        colour, sharpness = ColourDraw.drawn(rng), SharpnessDraw.drawn(rng)
+        # Either the face or its surroundings carry the change, so neither is the tell.
+        on_face = bool(rng.random() < 0.6)
+        kind = str(rng.choice(_MASKS, p=_MASK_SHARES))
+        grow = float(rng.uniform(-0.04, 0.06))
+        elastic_strength = float(rng.uniform(0.005, 0.03))
+        elastic = rng.standard_normal((_CELLS, _CELLS, 2))
+        scale, turn_deg = float(rng.uniform(0.95, 1.06)), float(rng.uniform(-2, 2))
+        shift = rng.uniform(-0.03, 0.03, 2)
+        first = float(rng.uniform(0.02, 0.08))
+        threshold = float(rng.choice([0.2, 0.5, 0.9, 0.98]))
+        edges = (first, float(rng.uniform(0.015, 0.12)))
+        ratio = float(rng.choice(_RATIOS))
+        return cls(
+            colour, sharpness, on_face, kind, grow, elastic_strength, elastic, scale, turn_deg,
+            shift, edges, threshold, ratio,
+        )  # fmt: skip
 
 
 @FORGERIES.register
@@ -47,63 +180,71 @@ class SelfBlending:
     ) -> ForgedFace:
         """Return a self-blended picture of ``target``; ``donor`` is not used."""
         del donor
-        image, landmarks = target.image, target.landmarks
-        face_px = float((landmarks.max(0) - landmarks.min(0)).max())
-        changed = _sharpness_change(_colour_change(image, rng), rng)
-        # Either the face or its surroundings carry the change, so neither is the tell.
-        source, base = (changed, image) if rng.random() < 0.6 else (image, changed)
-        kind = str(rng.choice(_MASKS, p=_MASK_SHARES))
-        height, width = image.shape[:2]
-        grow = float(rng.uniform(-0.04, 0.06))
-        mask = face_mask(landmarks, height, width, kind=kind, grow=grow)
-        field = elastic_field(height, width, face_px * float(rng.uniform(0.005, 0.03)), rng)
-        source, mask = _misalign(source, bend_mask(mask, field), landmarks, face_px, rng)
-        mask = soften(mask, face_px, rng) * np.float32(rng.choice(_RATIOS))
-        return ForgedFace(alpha_blend(source, base, mask), base, mask, self.spec.id)
+        return apply_blend(target, BlendDraw.drawn(rng))
 
 
-def _colour_change(image: Image, rng: np.random.Generator) -> Image:
-    shifted = image.astype(np.float32) + rng.uniform(-20, 20, 3).astype(np.float32)
-    gain = 1 + rng.uniform(-0.1, 0.1)
-    shifted = np.clip((shifted - 127.5) * gain + 127.5 + rng.uniform(-0.1, 0.1) * 128, 0, 255)
-    hsv = cv2.cvtColor(shifted.astype(np.uint8), cv2.COLOR_RGB2HSV).astype(np.int16)
-    hsv[..., 0] = (hsv[..., 0] + round(rng.uniform(-6, 6))) % 180
-    hsv[..., 1:] = np.clip(hsv[..., 1:] + np.rint(rng.uniform(-20, 20, 2)).astype(np.int16), 0, 255)
-    return np.asarray(cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB), np.uint8)
+def apply_blend(
+    target: RealFace,
+    draw: BlendDraw,
+    *,
+    intensity: float = 1.0,
+    nudge: tuple[float, float] = (0.0, 0.0),
+) -> ForgedFace:
+    """Blend ``target`` with a copy of itself as ``draw`` says.
+
+    Args:
+        target: The face.
+        draw: What to do.
+        intensity: Factor on the share of the pasted copy, 0..1.
+        nudge: Further shift of the pasted copy, as a share of the face.
+    """
+    image, landmarks = target.image, target.landmarks
+    face_px = float((landmarks.max(0) - landmarks.min(0)).max())
+    changed = draw.sharpness.apply(draw.colour.apply(image))
+    source, base = (changed, image) if draw.on_face else (image, changed)
+    height, width = image.shape[:2]
+    mask = face_mask(landmarks, height, width, kind=draw.mask_kind, grow=draw.grow)
+    knots_px = face_px * draw.elastic_strength * draw.elastic
+    mask = bend_mask(mask, _elastic_field(knots_px, height, width))
+    shift_px = (draw.shift + nudge) * face_px
+    turn = _turn(landmarks.mean(0), draw, shift_px)
+    source = np.asarray(
+        cv2.warpAffine(
+            source, turn, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
+        ),
+        np.uint8,
+    )
+    mask = np.asarray(cv2.warpAffine(mask, turn, (width, height), flags=cv2.INTER_LINEAR))
+    mask = _soften(mask, draw, face_px) * np.float32(draw.ratio * intensity)
+    return ForgedFace(alpha_blend(source, base, mask), base, mask, SelfBlending.spec.id)
 
 
-def _sharpness_change(image: Image, rng: np.random.Generator) -> Image:
-    choice = rng.random()
-    if choice < 0.5:
-        return _resample(image, float(rng.uniform(1.5, 4.0)), rng)
-    if choice < 0.7:
-        soft = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(1.0, 2.0)))
-        amount = float(rng.uniform(0.2, 0.8))
-        return np.asarray(cv2.addWeighted(image, 1 + amount, soft, -amount, 0), np.uint8)
-    if choice < 0.85:
-        return np.asarray(cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.5, 1.6))), np.uint8)
-    spread = float(rng.uniform(15, 50))
-    return np.asarray(cv2.bilateralFilter(image, 5, spread, 3), np.uint8)
-
-
-def _resample(image: Image, factor: float, rng: np.random.Generator) -> Image:
+def _resample(image: Image, factor: float, resizers: tuple[int, int]) -> Image:
     height, width = image.shape[:2]
     small = (max(8, round(width / factor)), max(8, round(height / factor)))
-    down = cv2.resize(image, small, interpolation=int(rng.choice(_RESIZERS)))
-    up = cv2.resize(down, (width, height), interpolation=int(rng.choice(_RESIZERS[:2])))
-    return np.asarray(up, np.uint8)
+    down = cv2.resize(image, small, interpolation=resizers[0])
+    return np.asarray(cv2.resize(down, (width, height), interpolation=resizers[1]), np.uint8)
 
 
-def _misalign(
-    source: Image, mask: Floats, landmarks: Floats, face_px: float, rng: np.random.Generator
-) -> tuple[Image, Floats]:
-    height, width = mask.shape
-    centre = landmarks.mean(0)
-    scale = float(rng.uniform(0.95, 1.06))
-    turn = cv2.getRotationMatrix2D((float(centre[0]), float(centre[1])), rng.uniform(-2, 2), scale)
-    turn[:, 2] += rng.uniform(-0.03, 0.03, 2) * face_px
-    moved = cv2.warpAffine(
-        source, turn, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
-    )
-    moved_mask = cv2.warpAffine(mask, turn, (width, height), flags=cv2.INTER_LINEAR)
-    return np.asarray(moved, np.uint8), np.asarray(moved_mask, np.float32)
+def _elastic_field(knots_px: NDArray[np.float64], height: int, width: int) -> Floats:
+    """:func:`unmask.forgeries.warp.elastic_field` with knots that are drawn already."""
+    shift = cv2.resize(knots_px.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    xs, ys = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    return np.asarray(shift + np.stack([xs, ys], -1), np.float32)
+
+
+def _turn(centre: Floats, draw: BlendDraw, shift_px: NDArray[np.float64]) -> NDArray[np.float64]:
+    at = (float(centre[0]), float(centre[1]))
+    turn = np.asarray(cv2.getRotationMatrix2D(at, draw.turn_deg, draw.scale))
+    turn[:, 2] += shift_px
+    return turn
+
+
+def _soften(mask: Floats, draw: BlendDraw, face_px: float) -> Floats:
+    """:func:`unmask.forgeries.blend.soften` with widths that are drawn already."""
+    first, second = (2 * max(1, round(face_px * share / 2)) + 1 for share in draw.edges)
+    edge = cv2.GaussianBlur(mask, (first, first), 0)
+    edge = (edge > draw.threshold).astype(np.float32)
+    soft = np.asarray(cv2.GaussianBlur(edge, (second, second), 0), np.float32)
+    peak = float(soft.max())
+    return soft / peak if peak > 0 else soft

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as nnf
 from torch import Tensor, nn
 
+from unmask.errors import UsageError
 from unmask.registry import Registry
 
 
@@ -89,13 +91,35 @@ class DetectorNetwork(nn.Module):
     Args:
         input_px: Side of the crops; None: the paper's (``spec.input_px``).
         pretrained: Ask timm's hub for ImageNet weights (networks with a timm backbone only).
+
+    Attributes:
+        smallest_px: Smallest side that the layers take.
+        multiple_px: The side must be a multiple of this.
+        has_pretrained: Whether a hub keeps weights to start from.
+
+    Raises:
+        UsageError: The side is too small or no such multiple, or there are no pretrained weights.
     """
 
     spec: ClassVar[NetworkSpec]
+    smallest_px: ClassVar[int] = 32
+    multiple_px: ClassVar[int] = 1
+    has_pretrained: ClassVar[bool] = False
 
     def __init__(self, *, input_px: int | None = None, pretrained: bool = False) -> None:
         super().__init__()
-        self.input_px = input_px or self.spec.input_px
+        self.input_px = self.spec.input_px if input_px is None else input_px
+        if self.input_px < self.smallest_px or self.input_px % self.multiple_px:
+            raise UsageError(
+                f"{self.spec.id} takes squares of at least {self.smallest_px} px in steps of "
+                f"{self.multiple_px} px; {self.input_px} px came.",
+                hint=f"Leave the size out for the {self.spec.input_px} px of the paper.",
+            )
+        if pretrained and not self.has_pretrained:
+            raise UsageError(
+                f"There are no pretrained weights for {self.spec.id}.",
+                hint="Leave 'pretrained' out: it starts from random weights.",
+            )
         self.pretrained = pretrained
 
     def forward(self, pixels: Tensor) -> NetworkOutput:
@@ -109,6 +133,21 @@ class DetectorNetwork(nn.Module):
         """
         return {"class": nnf.binary_cross_entropy_with_logits(output.logits, batch.y_true)}
 
+    def initialise(self, path: Path) -> None:
+        """Start from the arrays of a file (``.npz``); only networks that say so take one.
+
+        Args:
+            path: The file.
+
+        Raises:
+            UsageError: This network takes none.
+            InputError: The file is absent, damaged or belongs to another network.
+        """
+        raise UsageError(
+            f"{self.spec.id} does not start from a file of arrays; {path.name} came.",
+            hint="Leave 'init' out, or choose mobilenet-v2.",
+        )
+
     def fit(self, features: Tensor, y_true: Tensor) -> None:
         """Fit the classifier at once; only for ``spec.trained_by == "fit"``.
 
@@ -117,6 +156,23 @@ class DetectorNetwork(nn.Module):
             y_true: (N,) 1 = fake.
         """
         raise NotImplementedError(f"{self.spec.id} is trained by {self.spec.trained_by}")
+
+    def activation_map(self, pixels: Tensor) -> Tensor | None:
+        """Class activation map, for networks that end in a mean over places and a linear logit.
+
+        Args:
+            pixels: (B, 3, S, S), as for :meth:`forward`.
+
+        Returns:
+            (B, h, w) the logit of each place, as if the whole crop looked like it: their mean is
+            the logit of the crop. None: this network does not end so.
+
+        Source: Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016,
+        section 2; the bias is added here. For such networks Grad-CAM is this up to scale, before
+        its ReLU (Selvaraju et al., ICCV 2017, section 3.1).
+        """
+        del pixels
+        return None
 
     @torch.no_grad()
     def scores(self, pixels: Tensor) -> Tensor:

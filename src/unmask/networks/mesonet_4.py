@@ -1,8 +1,9 @@
 """MesoNet-4: a very small network for the middle scale between noise and meaning.
 
 Source: Afchar et al., "MesoNet: a Compact Facial Video Forgery Detection Network", WIFS 2018,
-section III.A and figure 4. What differs: dropout 0.5 and leaky ReLU as there; a single logit
-instead of a sigmoid; the last pooling adapts to the crop size, so that sizes other than 256 work.
+section III.A and figure 4. What differs: a single logit and cross-entropy instead of a sigmoid and
+squared error; the hidden layer takes as many inputs as the crop size leaves, so that sizes other
+than 256 work.
 """
 
 from __future__ import annotations
@@ -16,6 +17,27 @@ from unmask.networks.base import NETWORKS, DetectorNetwork, NetworkOutput, Netwo
 
 _WIDTHS_AND_KERNELS = ((8, 3), (8, 5), (16, 5), (16, 5))
 _HIDDEN = 16
+_SHRINK = 32  # three poolings by 2 and one by 4
+
+
+class MesoHead(nn.Module):
+    """Hidden layer and logit that both MesoNets end in.
+
+    Args:
+        width_in: Channels of the last convolution.
+        input_px: Side of the crop.
+    """
+
+    def __init__(self, width_in: int, input_px: int) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(width_in * (input_px // _SHRINK) ** 2, _HIDDEN)
+        self.classifier = nn.Linear(_HIDDEN, 1)
+        self.dropout = nn.Dropout(0.5)
+
+    def forward(self, planes: Tensor) -> NetworkOutput:
+        """(B, C, S / 32, S / 32) -> logits (B,), features (B, 16)."""
+        features = nnf.leaky_relu(self.hidden(self.dropout(planes.flatten(1))), 0.1)
+        return NetworkOutput(self.classifier(self.dropout(features)).squeeze(1), features)
 
 
 @NETWORKS.register
@@ -28,7 +50,9 @@ class MesoNet4(DetectorNetwork):
         paper="Afchar et al., MesoNet, WIFS 2018",
         family="spatial",
         input_px=256,
-        differs="the last pooling adapts to the crop size; pixels in -1..1 instead of 0..1",
+        mean=(0.0, 0.0, 0.0),
+        std=(255.0, 255.0, 255.0),
+        differs="cross-entropy instead of squared error; sizes other than 256 work",
     )
 
     def __init__(self, *, input_px: int | None = None, pretrained: bool = False) -> None:
@@ -37,22 +61,17 @@ class MesoNet4(DetectorNetwork):
         width_in = 3
         for width, kernel in _WIDTHS_AND_KERNELS:
             layers += [
-                nn.Conv2d(width_in, width, kernel, padding=kernel // 2, bias=False),
-                nn.BatchNorm2d(width),
+                nn.Conv2d(width_in, width, kernel, padding=kernel // 2),
                 nn.ReLU(inplace=True),
+                nn.BatchNorm2d(width, eps=1e-3, momentum=0.01),  # Keras' defaults, as published
                 nn.MaxPool2d(2),
             ]
             width_in = width
         layers[-1] = nn.MaxPool2d(4)
         self.convolutions = nn.Sequential(*layers)
-        cells = (self.input_px // 32) ** 2
-        self.hidden = nn.Linear(width_in * cells, _HIDDEN)
-        self.classifier = nn.Linear(_HIDDEN, 1)
-        self.dropout = nn.Dropout(0.5)
+        self.head = MesoHead(width_in, self.input_px)
 
     def forward(self, pixels: Tensor) -> NetworkOutput:
         """(B, 3, S, S) -> logits (B,), features (B, 16)."""
-        flat = self.dropout(self.convolutions(pixels).flatten(1))
-        features = nnf.leaky_relu(self.hidden(flat), 0.1)
-        logits = self.classifier(self.dropout(features)).squeeze(1)
-        return NetworkOutput(logits, features)
+        output: NetworkOutput = self.head(self.convolutions(pixels))
+        return output

@@ -27,12 +27,17 @@ _HINTS: dict[int, str] = {
 _ANY_HINT = "Choose another place with -o."
 
 
-def write_atomically(path: str | Path, data: bytes) -> None:
+def write_atomically(path: str | Path, data: bytes, *, make_folder: bool = False) -> None:
     """Write ``data`` to ``path`` so that a reader sees the old file or the whole new one.
 
     The bytes go to a temporary file in the same folder, are flushed to the disk, and take the
     name in one step. Whatever interrupts this (full disk, Ctrl-C), no part of a file is left.
     An existing file keeps its permissions; a link is followed.
+
+    Args:
+        path: File to write.
+        data: All of its bytes.
+        make_folder: Make the folder that it lies in where there is none.
 
     Raises:
         OutputRefused: The file cannot be written there; the hint says what to do.
@@ -40,6 +45,8 @@ def write_atomically(path: str | Path, data: bytes) -> None:
     shown = shorten(visible_text(os.fspath(path)), _SHOWN_CHARACTERS)
     try:
         target = Path(path).resolve()
+        if make_folder:
+            target.parent.mkdir(parents=True, exist_ok=True)
         _refuse_special(target, shown)
         _replace(target, data)
     except (OSError, ValueError) as problem:  # ValueError: a NUL character in the path

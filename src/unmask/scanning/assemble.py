@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from unmask import __version__
-from unmask.scanning.crops import encode_png, overlay
+from unmask.detectors.overlay import overlay
+from unmask.scanning.crops import encode_png
 from unmask.scanning.evidence import rounded_box
 from unmask.types import (
     SCHEMA_VERSION,
@@ -25,17 +26,15 @@ from unmask.types import (
 )
 
 if TYPE_CHECKING:
+    from unmask.detectors import DetectorSpec
     from unmask.errors import UnmaskError
     from unmask.scanning.analysis import Evidence
     from unmask.scanning.evidence import Best, ScoreTimeline, TrackEvidence
     from unmask.types import MediaInfo
 
-LIMITATIONS = (
+_LIMITATIONS = (
     "Only faces are examined. Other changes to the picture, its sound, its text or its context "
     "are not.",
-    "The method looks for traces of blending, warping and resampling that face swaps leave. "
-    "Pictures that a generator made as a whole, lip-sync and reenactment leave other traces and "
-    "may pass unnoticed.",
     "Strong compression, small or blurred faces, filters and retouching hide such traces or "
     "imitate them.",
     "'No manipulation found' means that these signs were absent. It does not mean that the "
@@ -43,6 +42,20 @@ LIMITATIONS = (
     "The likelihood ratio compares two explanations of what was measured. It is not the "
     "probability that the file is fake: that also depends on everything else known about it.",
 )
+
+
+def limitations(spec: DetectorSpec) -> list[str]:
+    """What no verdict of this detector can say, in sentences for the report."""
+    first, *others = _LIMITATIONS
+    return [first, spec.sees or _sees(spec), *others]
+
+
+def _sees(spec: DetectorSpec) -> str:
+    known = ", ".join(spec.training_sets) or "sets that its file does not name"
+    return (
+        f"{spec.title} looks for what told real from manipulated faces where it was trained "
+        f"({known}). Other kinds of manipulation leave other traces and may pass unnoticed."
+    )
 
 
 def tool() -> Tool:
@@ -130,7 +143,13 @@ def intervals(timeline: ScoreTimeline, last_s: float | None) -> list[Interval]:
 
 
 def failed_report(
-    unread: Input, error: UnmaskError, method: Method, *, started_at: str, ended_at: str
+    unread: Input,
+    error: UnmaskError,
+    method: Method,
+    spec: DetectorSpec,
+    *,
+    started_at: str,
+    ended_at: str,
 ) -> Report:
     """A report on an input that could not be analysed: never a verdict, always the reason."""
     return Report(
@@ -157,7 +176,7 @@ def failed_report(
             DetectorResult(id=method.detector, status="not_applicable", reason=error.message)
         ],
         method=method,
-        limitations=list(LIMITATIONS),
+        limitations=limitations(spec),
         errors=[Problem(code=error.code, message=error.message, hint=error.hint)],
     )
 

@@ -83,6 +83,15 @@ def too_many_faces(kept: int) -> Reason:
     )
 
 
+def not_calibrated() -> Reason:
+    """The reason when scores cannot be turned into a likelihood ratio."""
+    return Reason(
+        code="not_calibrated",
+        message="No calibration belongs to these weights, so nobody knows what their scores mean. "
+        "They are given without a verdict; --calibration takes one made by 'unmask calibrate'.",
+    )
+
+
 def unjudged_faces(count: int) -> Reason:
     """The note that beside the judged faces others could not be judged."""
     noun = "face was" if count == 1 else "faces were"

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unmask import settings
-from unmask.calibration import Calibration, load_calibration
-from unmask.detectors import DETECTORS, Detector
+from unmask.calibration import Calibration, load_calibration, read_calibration
+from unmask.detectors import Detector
+from unmask.detectors.choice import DEFAULT_DETECTOR, open_detector
 from unmask.errors import InputError, InternalFault, LimitExceeded, ModelUnavailable, UnmaskError
 from unmask.faces import assets
 from unmask.faces.finder import FaceFinder
@@ -44,9 +45,11 @@ class Scanner:
     """Scans pictures and films; keeps its models loaded. Not to be shared between threads.
 
     Args:
-        detector: Id of the detector.
-        weights: ONNX file to use instead of the detector's own. The calibration does not belong
-            to it, so results are scores without a verdict unless the digest matches.
+        detector: Id of the detector; None: what ``weights`` say, or the one in the package.
+        weights: ONNX file to use instead of the detector's own; one made by ``unmask export``
+            says itself which network it is.
+        calibration: JSON file that ``unmask calibrate`` made for these weights. Without one that
+            belongs to the weights by its digest, results are scores without a verdict.
         frames: How many frames of a film to look at, spread evenly; None: all of them.
         limits: What is refused before decoding.
         offline: Never fetch the face models; None takes the setting ``UNMASK_OFFLINE``.
@@ -55,8 +58,9 @@ class Scanner:
 
     Raises:
         UnknownEntry: There is no such detector.
-        ModelUnavailable: Face models or weights are absent or altered.
-        UsageError: ``frames`` is not positive.
+        ModelUnavailable: Face models or weights are absent or altered, or the calibration belongs
+            to other weights.
+        UsageError: ``frames`` is not positive, or the weights are those of another detector.
 
     Example:
         >>> scanner = Scanner()  # doctest: +SKIP
@@ -67,8 +71,9 @@ class Scanner:
     def __init__(
         self,
         *,
-        detector: str = "unmask-base",
+        detector: str | None = None,
         weights: str | os.PathLike[str] | None = None,
+        calibration: str | os.PathLike[str] | None = None,
         frames: int | None = 32,
         limits: Limits | None = None,
         offline: bool | None = None,
@@ -78,12 +83,29 @@ class Scanner:
         self._sampling = Sampling(frames=frames)
         self._limits = limits or Limits()
         self._crops = crops
-        detector_class = DETECTORS.get(detector)
+        fitted = read_calibration(Path(calibration)) if calibration is not None else None
+        path = Path(weights) if weights is not None else None
+        # What was named is looked at before anything is fetched; the package's own can wait.
+        own = path is None and detector in {None, DEFAULT_DETECTOR}
+        opened = None if own else open_detector(detector, path)
         assets.ensure(offline=offline, progress=progress)
         self._finder = FaceFinder(max_faces=MAX_FACES)  # compiles while the detector is read
-        self.detector: Detector = detector_class(Path(weights) if weights is not None else None)
-        self.calibration: Calibration = load_calibration(self.detector.spec.calibration_id)
-        self._check_calibration()
+        self.detector: Detector = opened or open_detector()
+        self._calibration = _calibration_for(self.detector, fitted, packaged=path is None)
+
+    @property
+    def calibration(self) -> Calibration:
+        """The calibration of the weights.
+
+        Raises:
+            ModelUnavailable: They have none.
+        """
+        if self._calibration is None:
+            raise ModelUnavailable(
+                f"No calibration belongs to the weights {self.detector.weights_sha256[:12]}....",
+                hint="Fit one with 'unmask calibrate', and give it with --calibration.",
+            )
+        return self._calibration
 
     def scan(self, path: str | os.PathLike[str], *, name: str | None = None) -> Report:
         """Scan one picture or film.
@@ -143,6 +165,7 @@ class Scanner:
             assemble.unread_input(called, sha256=sha256, size_bytes=size_bytes),
             error,
             self.method(film=False),
+            self.detector.spec,
             started_at=started_at,
             ended_at=_now(),
         )
@@ -154,18 +177,20 @@ class Scanner:
 
     def method(self, *, film: bool) -> Method:
         """How this scanner works: enough to repeat a scan."""
-        curve = self.calibration.curve(film=film)
-        threshold = curve.score_at(curve.threshold_supported)
+        calibration = self._calibration
+        curve = calibration.curve(film=film) if calibration is not None else None
+        threshold = curve.score_at(curve.threshold_supported) if curve is not None else None
         limits = self._limits
         return Method(
             frames=_frames_words(self._sampling) if film else "the whole picture",
             detector=self.detector.spec.id,
             face_models={asset.id: asset.sha256 for asset in assets.ASSETS},
             runtime=runtime_name(),
-            threshold_log10_lr=round(curve.threshold_supported, 3),
+            threshold_log10_lr=round(curve.threshold_supported, 3) if curve is not None else None,
             threshold_logit=round(threshold, 4) if threshold is not None else None,
-            false_alarm_rate=curve.false_alarm_rate,
-            calibration=self.calibration.id,
+            false_alarm_rate=curve.false_alarm_rate if curve is not None else None,
+            calibration=calibration.id if calibration is not None else "",
+            map_kind=self.detector.spec.map_kind,
             settings={
                 "frames": "all" if self._sampling.frames is None else str(self._sampling.frames),
                 "max_bytes": str(limits.max_bytes),
@@ -181,11 +206,11 @@ class Scanner:
         # A moving format that holds one picture only is judged as the picture it is.
         film = info.kind != "image" and evidence.frames_seen > 1
         tracks = sorted(evidence.tracks.values(), key=lambda track: track.track_id)
-        verdicts = [judge_face(track, self.calibration, film=film) for track in tracks]
+        verdicts = [judge_face(track, self._calibration, film=film) for track in tracks]
         unchanged = media.verify_unchanged()
         notes = _notes(media.stopped_early, evidence, unchanged=unchanged)
         notes += _not_judged(tracks, verdicts)
-        verdict = judge_input(verdicts, self.calibration, film=film, notes=notes)
+        verdict = judge_input(verdicts, self._calibration, film=film, notes=notes)
         scores = [t.score for t, v in zip(tracks, verdicts, strict=True) if v.in_scope]
         score = max((s for s in scores if s is not None), default=None)
         return Report(
@@ -211,20 +236,37 @@ class Scanner:
                 )
             ],
             method=self.method(film=film),
-            limitations=list(assemble.LIMITATIONS),
+            limitations=assemble.limitations(self.detector.spec),
             timeline=assemble.intervals(evidence.timeline, evidence.last_s) if film else [],
             errors=_problems(media.stopped_early, unchanged=unchanged),
         )
 
-    def _check_calibration(self) -> None:
-        """A calibration speaks for the weights it was fitted on, and for no others."""
-        if self.calibration.weights_sha256 != self.detector.weights_sha256:
-            raise ModelUnavailable(
-                f"The calibration {self.calibration.id} was fitted on weights "
-                f"{self.calibration.weights_sha256[:12]}..., not on "
-                f"{self.detector.weights_sha256[:12]}...: their scores have no meaning yet.",
-                hint="Fit one with 'unmask calibrate', or use the bundled weights.",
-            )
+
+def _calibration_for(
+    detector: Detector, fitted: Calibration | None, *, packaged: bool
+) -> Calibration | None:
+    """The calibration that speaks for the weights that were loaded, and for no others.
+
+    Args:
+        detector: With its weights.
+        fitted: What the user gave; None: what the package has.
+        packaged: The weights come with the package, so a calibration must belong to them.
+
+    Raises:
+        ModelUnavailable: It was fitted on other weights.
+    """
+    calibration_id = detector.spec.calibration_id
+    found = fitted or (load_calibration(calibration_id) if calibration_id else None)
+    if found is None or found.weights_sha256 == detector.weights_sha256:
+        return found
+    if fitted is None and not packaged:
+        return None
+    raise ModelUnavailable(
+        f"The calibration {found.id} was fitted on weights {found.weights_sha256[:12]}..., not on "
+        f"{detector.weights_sha256[:12]}...: it says nothing about their scores.",
+        hint="Fit one for these weights with 'unmask calibrate', or leave --calibration out to "
+        "get scores without a verdict.",
+    )
 
 
 def _identity(path: str | os.PathLike[str], limits: Limits) -> tuple[str | None, int]:

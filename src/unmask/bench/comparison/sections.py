@@ -1,0 +1,371 @@
+"""What a comparison tells, section by section: sentences, tables and drawings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from unmask.bench.comparison import plots
+from unmask.bench.comparison.entries import IMAGE, VIDEO, VOTE
+from unmask.bench.comparison.findings import Comparison, Failure
+from unmask.bench.comparison.measures import METRICS
+from unmask.bench.comparison.texts import (
+    NOTHING,
+    Text,
+    TextTable,
+    bytes_text,
+    count_text,
+    joined,
+    label,
+    number_text,
+    rate_text,
+    signed_text,
+)
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from unmask.bench.comparison.costs import Costs
+    from unmask.bench.comparison.stress import StressPoint
+    from unmask.bench.comparison.tables import Difference, Record
+
+BY_KEY = {metric.key: metric for metric in METRICS}
+_OVERALL = ("auc", "eer", "accuracy", "balanced_accuracy", "tpr_at_fpr_1", "tpr_at_fpr_01",
+            "log_loss", "brier", "ece", "cllr")  # fmt: skip
+_LEVELS = {
+    IMAGE: "Image level: each face by itself.",
+    VIDEO: "Video level: the mean logit over the faces of a film.",
+    VOTE: "Video level by vote: a film is called when more than half of its faces are.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A drawing and what stands below it."""
+
+    svg: Markup
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageSection:
+    """One part of the page."""
+
+    key: str
+    title: str
+    paragraphs: tuple[str, ...] = ()
+    drawings: tuple[Drawing, ...] = ()
+    tables: tuple[TextTable, ...] = ()
+    points: tuple[str, ...] = ()
+
+
+def page_sections(found: Comparison) -> list[PageSection]:
+    """Sections in the order in which they are read; empty ones are left out."""
+    every = [
+        *(_overall(found, name, place) for place, name in enumerate(found.data_sets())),
+        _crossed(found), _left_out(found), _slices(found), _robustness(found),
+        _adversarial(found), _costs(found), _embeddings(found), _failures(found),
+    ]  # fmt: skip
+    return [one for one in every if one.drawings or one.tables]
+
+
+def summary(found: Comparison) -> str:
+    """What the first table shows, in two sentences that follow from it."""
+    data_set = found.data_sets()[0]
+    told = [r for r in found.ranked(data_set) if r.cell["auc"].value is not None]
+    if not told:
+        return f"No detector has an AUC on {data_set}: see the reasons in the table."
+    best = told[0].cell["auc"]
+    near = [r for r in told[1:] if best.low is not None and (r.cell["auc"].value or 0) >= best.low]
+    text = f"Best on {data_set}, image level: {told[0].detector}, AUC {best.value:.3f}"
+    if best.low is not None:
+        text += f" ({best.low:.3f} to {best.high:.3f})"
+    if len(told) > 1:
+        text += f", of {len(told)} detectors. "
+        names = joined([r.detector for r in near[:4]]) + (" and others" if len(near) > 4 else "")
+        text += f"{names} lie within its interval" if near else "None other lies in its interval"
+    return text + "."
+
+
+def _overall(found: Comparison, data_set: str, place: int) -> PageSection:
+    ranked = found.ranked(data_set)
+    by_name = {(e.detector, e.trained_on, e.left_out): e for e in found.entries}
+    here = []
+    for record in ranked:
+        entry = by_name.get(record.entry)
+        if entry is not None and record.cell["auc"].value is not None:
+            here.append(entry.take(entry.samples.data_set == data_set))
+    drawings: list[Drawing] = []
+    if here:
+        drawings = [
+            Drawing(plots.ranking_plot(ranked, name=f"ranking-{place}"),
+                    "AUC at image level; the bar is the 95 % interval, bootstrapped by source."),
+            Drawing(plots.roc_and_det(here, name=f"roc-{place}"),
+                    "Left: ROC. Right: the same as DET, on normal-deviate axes, where low error "
+                    "rates can be read. Several seeds: their mean logit."),
+            Drawing(plots.reliability_plot(here, name=f"reliability-{place}"),
+                    "Reliability at equal priors, of logits taken at their word: on the dotted "
+                    "line a detector keeps what it says. A dot's area is its share of samples."),
+        ]  # fmt: skip
+    tables = [_overall_table(found, data_set, level) for level in (IMAGE, VIDEO, VOTE)]
+    return PageSection(
+        f"set-{place}", data_set, _paragraphs(ranked), tuple(drawings),
+        tuple(table for table in tables if table.rows),
+    )  # fmt: skip
+
+
+def _paragraphs(ranked: Sequence[Record]) -> tuple[str, ...]:
+    if not ranked:
+        return ()
+    counts = ranked[0].cell.counts
+    thresholds = joined(sorted({record.threshold_source for record in ranked}))
+    protocols = joined(sorted({r.protocol for r in ranked if r.protocol}))
+    text = (
+        f"{counts.reals:,} real and {counts.fakes:,} fake faces from {counts.sources:,} sources. "
+        f"Accuracy, false alarms and hits at the threshold: {thresholds}."
+    )
+    notes = sorted({f"{r.detector}: {note}." for r in ranked for note in r.cell.notes})
+    return (text + (f" Protocol: {protocols}-set." if protocols else ""), *notes)
+
+
+def _overall_table(found: Comparison, data_set: str, level: str) -> TextTable:
+    records = found.ranked(data_set, level)
+    # On as many reals as fakes the two accuracies are one.
+    balanced = all(r.cell.counts.reals == r.cell.counts.fakes for r in records)
+    keys = [
+        key for key in _OVERALL
+        if any(r.cell[key].value is not None for r in records)
+        and not (balanced and key == "balanced_accuracy")
+    ]  # fmt: skip
+    best = {key: _best(records, key) for key in keys}
+    rows = [
+        (label(_name(record)),
+         *(number_text(record.cell[key], BY_KEY[key], strong=record is best[key]) for key in keys))
+        for record in records
+    ]  # fmt: skip
+    if "auc" in keys:
+        empty = (Text(""),) * (len(keys) - 1)
+        rows += [
+            (Text(f"{one.name} (published)", note=one.source, is_number=False),
+             Text(f"{one.auc:.3f}"), *empty)
+            for one in found.published if (one.data_set, one.level) == (data_set, level)
+        ]  # fmt: skip
+    head = tuple(_head(key) for key in keys)
+    return TextTable(_LEVELS[level], ("Detector", *head), tuple(rows))
+
+
+def _head(key: str) -> str:
+    metric = BY_KEY[key]
+    return metric.title + (", %" if metric.unit == "share" else "")
+
+
+def _best(records: Sequence[Record], key: str) -> Record | None:
+    told = [r for r in records if r.cell[key].value is not None]
+    sign = 1 if BY_KEY[key].more_is_better else -1
+    return max(told, key=lambda r: sign * (r.cell[key].value or 0.0), default=None)
+
+
+def _name(record: Record) -> str:
+    seeds = record.cell.counts.seeds
+    return record.detector + (f" ({seeds} seeds)" if seeds > 1 else "")
+
+
+def _crossed(found: Comparison) -> PageSection:
+    records = found.tables.crossed
+    pairs = list(dict.fromkeys(r.data_set for r in records))
+    table = _by_detector(found, records, pairs, [r.data_set for r in records],
+                         "AUC; reals of the first set, fakes of the second.")  # fmt: skip
+    return PageSection(
+        "cross", "Reals of one set against fakes of another",
+        ("A detector that tells sets apart instead of forgeries is found out here: it does well "
+         "within a set and badly, or far too well, across.",),
+        (), (table,) if records else (),
+    )  # fmt: skip
+
+
+def _left_out(found: Comparison) -> PageSection:
+    without, seen = found.tables.left_out, found.tables.seen
+    known = {(r.detector, r.data_set, r.name): r for r in seen}
+    rows = []
+    for record in without:
+        other = known.get((record.detector, record.data_set, record.name))
+        rows.append((
+            label(f"{record.detector}, {record.name}"),
+            number_text(record.cell["auc"], BY_KEY["auc"]),
+            number_text(other.cell["auc"], BY_KEY["auc"]) if other else NOTHING,
+        ))  # fmt: skip
+    head = ("Detector, method", "never seen in training", "seen")
+    caption = "AUC on fakes of that method against all reals of the set."
+    table = TextTable(caption, head, tuple(rows))
+    return PageSection("left-out", "Leaving one method out", (), (), (table,) if rows else ())
+
+
+def _slices(found: Comparison) -> PageSection:
+    tables: list[TextTable] = []
+    points: list[str] = []
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in found.tables.slices:
+        groups.setdefault((record.data_set, record.by), []).append(record)
+    for (data_set, by), mine in groups.items():
+        names = list(dict.fromkeys(r.name for r in mine))
+        ends = [d for d in found.tables.differences if (d.data_set, d.by) == (data_set, by)]
+        caption = f"{data_set} by {by}: AUC, image level."
+        tables.append(_by_detector(found, mine, names, [r.name for r in mine], caption, ends))
+        points += _difference_sentences(data_set, by, ends)
+    return PageSection(
+        "slices", "Where they differ: pose, size, sharpness and more",
+        ("A dash stands where a class has under 20 samples, or there are under ten sources.",),
+        (), tuple(tables), tuple(points),
+    )  # fmt: skip
+
+
+def _difference_sentences(
+    data_set: str, by: str, differences: Sequence[Difference]
+) -> Iterator[str]:
+    told = [d for d in differences if d.auc.low is not None and d.auc.high is not None]
+    if not told:
+        return
+    up = sum(1 for d in told if (d.auc.low or 0) > 0)
+    down = sum(1 for d in told if (d.auc.high or 0) < 0)
+    yield (
+        f"{data_set}, {by}: “{told[0].high}” is easier than “{told[0].low}” for {up} of "
+        f"{len(told)} detectors, harder for {down}, and for {len(told) - up - down} the interval "
+        f"of the difference holds 0."
+    )
+
+
+def _by_detector(
+    found: Comparison,
+    records: Sequence[Record],
+    columns: Sequence[str],
+    places: Sequence[str],
+    caption: str,
+    differences: Sequence[Difference] = (),
+) -> TextTable:
+    """One row a detector, one column for each of ``columns``."""
+    cells = {(r.detector, place): r for r, place in zip(records, places, strict=True)}
+    ends = {d.detector: d for d in differences}
+    rows = []
+    for detector in found.order():
+        row = [label(detector)]
+        for column in columns:
+            record = cells.get((detector, column))
+            row.append(number_text(record.cell["auc"], BY_KEY["auc"]) if record else NOTHING)
+        if ends:
+            row.append(signed_text(ends[detector].auc) if detector in ends else NOTHING)
+        rows.append(tuple(row))
+    last = ("last minus first",) if ends else ()
+    return TextTable(caption, ("Detector", *columns, *last), tuple(rows))
+
+
+def _robustness(found: Comparison) -> PageSection:
+    points = found.robustness
+    if not points:
+        return PageSection("robustness", "")
+    svg = plots.stress_plot(points, found.order(), name="robustness")
+    return PageSection(
+        "robustness", "When pictures are degraded",
+        ("Each face is degraded before it is cropped; fakes and reals alike. Thresholds stay "
+         "those of clean faces. With several seeds, of the first.",),
+        (Drawing(svg, "AUC against strength, from mild to harsh; bands are 95 % intervals."),),
+        tuple(_stress_tables(found, points)),
+    )  # fmt: skip
+
+
+def _adversarial(found: Comparison) -> PageSection:
+    points = found.adversarial
+    if not points:
+        return PageSection("adversarial", "")
+    svg = plots.stress_plot(points, found.order(), name="adversarial")
+    return PageSection(
+        "adversarial", "When pictures are changed to mislead",
+        ("Every value of the crop may move by so many steps of 255; reals are pushed to look "
+         "fake and fakes to look real. White box: the attacker has the weights. Black box: only "
+         "the scores. No changed picture was kept.",),
+        (Drawing(svg, "Accuracy against the largest change; dotted: a coin; bands: 95 % intervals."),),
+        tuple(_stress_tables(found, points)),
+    )  # fmt: skip
+
+
+def _stress_tables(found: Comparison, points: Sequence[StressPoint]) -> Iterator[TextTable]:
+    kinds = dict.fromkeys((p.kind, p.title, p.unit) for p in points if p.kind)
+    metric = next(m for m in METRICS if m.title == points[0].metric)
+    for kind, title, unit in kinds:
+        strengths = list(dict.fromkeys(p.strength for p in points if p.kind in ("", kind)))
+        cells = {(p.detector, p.strength): p for p in points if p.kind in ("", kind)}
+        rows = [
+            (label(detector), *(_point(cells.get((detector, s)), metric.key) for s in strengths))
+            for detector in found.order() if any(d == detector for d, _ in cells)
+        ]  # fmt: skip
+        heads = ("clean" if s is None else f"{s:g}" for s in strengths)
+        yield TextTable(f"{title}: {metric.title} by {unit}.", ("Detector", *heads), tuple(rows))
+
+
+def _point(point: StressPoint | None, key: str) -> Text:
+    return NOTHING if point is None else number_text(point.value, BY_KEY[key])
+
+
+def _costs(found: Comparison) -> PageSection:
+    if not found.costs:
+        return PageSection("costs", "")
+    data_set = found.data_sets()[0]
+    auc = {r.detector: r.cell["auc"].value for r in found.ranked(data_set)}
+    known = {name: found.costs[name] for name in found.order() if name in found.costs}
+    known |= found.costs
+    pairs = [(n, v, known[n]) for n, v in auc.items() if v is not None and n in known]
+    rows = tuple(_cost_row(name, one) for name, one in known.items())
+    threads = next(iter(known.values())).threads
+    table = TextTable(
+        "A sample is a crop, or a clip where the network takes clips. PyTorch, float32, CPU.",
+        ("Detector", "Crop, px", "Parameters", "FLOPs a sample", "On disk, MB",
+         "Samples/s, batch 1, 1 thread", f"Samples/s, batch 32, {threads} threads",
+         "Peak memory, batch 1, MB", "Peak memory, batch 32, MB"),
+        rows,
+    )  # fmt: skip
+    drawings: tuple[Drawing, ...] = ()
+    if pairs:
+        caption = f"AUC on {data_set} against speed; a dot's area is the size on disk."
+        drawings = (Drawing(plots.cost_plot(pairs, name="costs"), caption),)
+    base = next(iter(known.values())).base_bytes / 1e6
+    return PageSection(
+        "costs", "What they cost",
+        (f"Peak memory is that of a whole process, of which the framework takes {base:.0f} MB.",),
+        drawings, (table,),
+    )  # fmt: skip
+
+
+def _cost_row(name: str, one: Costs) -> tuple[Text, ...]:
+    return (
+        label(name), Text(str(one.input_px)), count_text(one.parameters), count_text(one.flops),
+        bytes_text(one.disk_bytes), rate_text(one.images_per_s_1), rate_text(one.images_per_s_32),
+        bytes_text(one.peak_bytes_1), bytes_text(one.peak_bytes_32),
+    )  # fmt: skip
+
+
+def _embeddings(found: Comparison) -> PageSection:
+    if not found.embeddings:
+        return PageSection("features", "")
+    svg = plots.embedding_plot(found.embeddings, name="features")
+    rows = tuple((label(one.title), Text(f"{one.mixing:.2f}")) for one in found.embeddings)
+    table = TextTable(
+        "Nearest neighbours from another set, over the share that chance would give: 0 where sets "
+        "lie apart, about 1 where they are mixed.",
+        ("Features", "Mixing of sets"), rows,
+    )  # fmt: skip
+    return PageSection(
+        "features", "How features lie: domains and labels",
+        ("Distances between far groups mean nothing in a t-SNE picture; the table below is "
+         "measured in the feature space itself.",),
+        (Drawing(svg, "Colour and shape: the set. Filled: fake. Open: real."),), (table,),
+    )  # fmt: skip
+
+
+def _failures(found: Comparison) -> PageSection:
+    rows = _failure_rows(found.failures)
+    table = TextTable("What could not be measured.", ("Detector", "at", "why"), tuple(rows))
+    return PageSection("failed", "What came to nothing", (), (), (table,) if rows else ())
+
+
+def _failure_rows(failures: Iterable[Failure]) -> list[tuple[Text, ...]]:
+    return [(label(f.detector), label(f.stage), label(f.message)) for f in failures]

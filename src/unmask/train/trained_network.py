@@ -1,0 +1,115 @@
+"""Networks as recipes build them and as runs keep them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from unmask.errors import NotFound, UsageError
+from unmask.networks.base import NETWORKS, DetectorNetwork
+from unmask.train import run_files
+from unmask.train.network_recipe import NetworkRecipe
+
+
+def build_network(recipe: NetworkRecipe, data_root: Path | None = None) -> DetectorNetwork:
+    """The network of a recipe, seeded, before the first step.
+
+    Args:
+        recipe: What to build.
+        data_root: Folder that ``recipe.init`` is relative to; None: where the program runs.
+
+    Raises:
+        UnknownEntry: There is no such network; the hint names the nearest.
+        UsageError: It does not take this size, pretrained weights or file of arrays.
+        InputError: The file of ``init`` is absent or damaged.
+        ModelUnavailable: Pretrained weights cannot be reached.
+    """
+    torch.manual_seed(recipe.seed)
+    network = _bare_network(recipe, pretrained=recipe.pretrained)
+    if recipe.init:
+        path = (data_root or Path()) / recipe.init
+        if not path.is_file():
+            raise NotFound(
+                f"There is no file {path} to start from.",
+                hint='Give the folder that holds it with --data, or set init = "".',
+            )
+        if path.suffix == ".npz":
+            network.initialise(path)
+        else:
+            _fill(network, path, recipe.network)
+    return network
+
+
+def load_network(folder: Path) -> DetectorNetwork:
+    """The network that a run trained: its best weights, in evaluation mode, on the CPU.
+
+    With ``optimiser.average_decay`` these are averaged weights.
+
+    Args:
+        folder: The run's folder.
+
+    Raises:
+        NotFound: The folder holds no run, or none that has weights yet.
+        CorruptMedia: Its files are damaged.
+    """
+    recipe = run_files.read_run_recipe(folder)
+    path = folder / run_files.WEIGHTS
+    if not path.is_file():
+        raise NotFound(
+            f"The run {folder} has no weights yet.",
+            hint="Weights are kept at the first evaluation; let it train on.",
+        )
+    with torch.random.fork_rng(devices=[]):
+        network = _bare_network(recipe, pretrained=False)
+    _fill(network, path, recipe.network)
+    return network.eval()
+
+
+def save_weights(
+    path: Path, network: DetectorNetwork, step: int, found: dict[str, float], digest: str = ""
+) -> None:
+    """Keep a network's weights as :func:`load_network` reads them.
+
+    Args:
+        path: The file.
+        network: Whose weights.
+        step: Steps done.
+        found: Its figures on the validation faces.
+        digest: Of the recipe and the faces that it was trained with.
+
+    Raises:
+        OutputRefused: The file cannot be written.
+    """
+    state: dict[str, Any] = {
+        "network": network.spec.id,
+        "input_px": network.input_px,
+        "state": network.state_dict(),
+        "step": step,
+        "figures": found,
+        "digest": digest,
+    }
+    run_files.save(path, state)
+
+
+def _bare_network(recipe: NetworkRecipe, *, pretrained: bool) -> DetectorNetwork:
+    cls = NETWORKS.get(recipe.network)
+    options: dict[str, Any] = {}
+    if recipe.small:
+        options |= getattr(cls, "small", {})
+        if not options:
+            raise UsageError(
+                f"{recipe.network} has no small configuration.", hint="Leave 'small' out."
+            )
+    return cls(input_px=recipe.input_px or None, pretrained=pretrained, **options)
+
+
+def _fill(network: DetectorNetwork, path: Path, network_id: str) -> None:
+    kept = run_files.load(path, {"network", "state"})
+    if kept["network"] != network_id:
+        raise run_files.cannot_use(path, f"it holds {kept['network']}, not {network_id}")
+    try:
+        network.load_state_dict(kept["state"])
+    except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise run_files.cannot_use(path, error) from error
