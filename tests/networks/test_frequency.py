@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -134,3 +138,30 @@ def test_levels_and_colours_are_those_of_the_standard() -> None:
     assert (y, cb, cr) == pytest.approx((76.245, 84.972, 255.5), abs=1e-2)
     grey = YCbCr()(torch.full((1, 3, 1, 1), 200.0)).flatten().tolist()
     assert grey == pytest.approx([72, 0, 0], abs=1e-4)
+
+
+def test_an_exported_transform_and_its_inverse_are_right_in_openvino(tmp_path: Path) -> None:
+    """One matrix shared by both directions came out wrong there at 96 px, and right at 32."""
+    import openvino
+
+    class ThereAndBack(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cosine, self.fourier = Dct2d(96), Dft2d(96)
+
+        def forward(self, squares: torch.Tensor) -> torch.Tensor:
+            coefficients = self.cosine(squares)
+            coefficients = coefficients * (coefficients > 0)
+            return self.fourier.inverse(*self.fourier(self.cosine.inverse(coefficients)))
+
+    squares, file = noise(2, 3, 96, 96), tmp_path / "transform.onnx"
+    logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own
+        program = torch.onnx.export(
+            ThereAndBack().eval(), (squares,), dynamo=True, external_data=False, verbose=False
+        )
+    program.save(file)
+    exact = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
+    seen = openvino.Core().compile_model(file, "CPU", exact)([squares.numpy()])[0]
+    np.testing.assert_allclose(seen, ThereAndBack()(squares).numpy(), atol=1e-4)

@@ -210,7 +210,7 @@ def test_few_shots_count_both_classes_alike() -> None:
     assert loss == pytest.approx(expected.item(), rel=1e-5)
 
 
-def test_a_network_with_its_own_scheme_uses_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_with_its_own_scheme_uses_it() -> None:
     network = ForensicTransfer(input_px=PIXELS)
     pixels, y_true = _few_faces()
     first = network.encoder.state_dict()

@@ -192,6 +192,19 @@ def test_without_places_the_head_is_held_still(film: MemoryStore):
     assert np.abs(near.astype(int) - near[0]).max() <= 1
 
 
+def test_large_planes_are_reduced_before_forging(film: MemoryStore):
+    full = ClipReader(film).read(ALL)
+    half = ClipReader(film, max_side_px=max(full.frames.images[0].shape) // 2).read(ALL)
+    assert max(half.frames.images[0].shape) == max(full.frames.images[0].shape) // 2
+    scale = half.frames.images[0].shape[1] / full.frames.images[0].shape[1]
+    expected = (full.frames.landmarks + 0.5) * scale - 0.5
+    np.testing.assert_allclose(half.frames.landmarks, expected, atol=0.6)
+    assert half.masks is not None
+    assert half.masks[0].shape == half.frames.images[0].shape[:2]
+    same = ClipReader(film, max_side_px=2000).read(ALL)
+    assert np.array_equal(same.frames.images, full.frames.images)
+
+
 def test_the_similarity_is_found_exactly():
     rng = np.random.default_rng(3)
     points = rng.uniform(0, 200, (468, 2))

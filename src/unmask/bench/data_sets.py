@@ -145,9 +145,10 @@ DFDC_VAL = DataSet(
 
 CLIPS_REAL = DataSet(
     key="clips_real",
-    title="clips/real: untouched films",
-    about="Video level. Talking faces from LivePortrait, GRID, video-retalking, TPSMM, Intel "
-    "and LIA; all are untouched, so every call is a false alarm.",
+    title="clips/real: untouched films that were not trained on",
+    about="Video level. Talking faces from LivePortrait, GRID, TPSMM, Intel and LIA; all are "
+    "untouched, so every call is a false alarm. Frames of the set's other 21 films were trained "
+    "on, and those are left out here.",
     read=samples.clips_real,
     rows=_clips_rows,
     notes=_called_by_name,

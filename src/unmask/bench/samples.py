@@ -29,6 +29,15 @@ class Sample:
     group: str
 
 
+# recipes/base-2.toml: frames of these films are among the real faces of training.
+FILMS_TRAINED_ON = frozenset(
+    f"lp_d{number}.mp4" for number in (0, 3, 6, 9, 10, 12, 13, 14, 18, 19, 20)
+) | frozenset(
+    ["vr_1.mp4", "vr_2.mp4", "vr_3.mp4", "vr_4.mp4", "vr_5.mp4"]
+    + ["bbaf2n.mpg", "brbk7n.mpg", "lbax4n.mpg", "lbbc2a.mpg", "lrwp9a.mpg"]
+)
+
+
 def dfdc_val(data: Path) -> list[Sample]:
     """Face crops of ``dfdc_faces/val``; a forgery belongs to the video it was made from.
 
@@ -40,6 +49,8 @@ def dfdc_val(data: Path) -> list[Sample]:
     manifest = _present(root / "manifest.csv")
     with manifest.open(newline="", encoding="utf-8") as lines:
         rows = [row for row in csv.DictReader(lines) if row.get("split") == "val"]
+    # Some files are listed twice; a face that counts double is no second face.
+    rows = list({row.get("file"): row for row in rows}.values())
     try:
         samples = [
             Sample(_present(root / row["file"]), row["file"], _label(row["label"]), row["original"])
@@ -55,8 +66,9 @@ def dfdc_val(data: Path) -> list[Sample]:
 
 
 def clips_real(data: Path) -> list[Sample]:
-    """The untouched films of ``clips/real``; each is its own source."""
-    return _folder(data / "clips" / "real", "", 0)
+    """The untouched films of ``clips/real`` that no training has met; each is its own source."""
+    films = _folder(data / "clips" / "real", "", 0)
+    return [film for film in films if film.name not in FILMS_TRAINED_ON]
 
 
 def ghost_swap(data: Path) -> list[Sample]:

@@ -1,36 +1,23 @@
 """``unmask-base``: the detector that comes with the package.
 
 MobileNetV2 with a feature pyramid and a residual stem, trained on self-blended faces, landmark
-swaps and DFDC pairs; a class logit and a manipulation map. How it was trained, what it reaches and
-what it cannot see: docs/models/unmask-base.md. The network itself is in ``_unmask_base_network``;
-this file runs its ONNX export and needs no PyTorch.
+swaps, swaps and reconstructions that passed through an autoencoder, and DFDC pairs; a class logit
+and a manipulation map. How it was trained, what it reaches and what it cannot see: the model card
+``weights/unmask-base.md``. The network itself is in ``_unmask_base_network``; this file runs its
+ONNX export and needs no PyTorch.
 """
 
 from __future__ import annotations
 
-import hashlib
-from importlib.resources import as_file, files
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from unmask.detectors.base import DETECTORS, DetectorOutput, DetectorSpec
-from unmask.errors import ModelUnavailable
-from unmask.inference import Session
-
-if TYPE_CHECKING:
-    from unmask.types import Floats
+from unmask.detectors._packaged import PackagedOnnx
+from unmask.detectors.base import DETECTORS, DetectorSpec
 
 
 @DETECTORS.register
-class UnmaskBase:
-    """Runs the exported network on face crops.
-
-    Args:
-        weights: ONNX file to use instead of the bundled one.
-
-    Raises:
-        ModelUnavailable: The file is absent, or the bundled one was altered.
-    """
+class UnmaskBase(PackagedOnnx):
+    """The bundled detector; see :class:`unmask.detectors._packaged.PackagedOnnx`."""
 
     spec: ClassVar = DetectorSpec(
         id="unmask-base",
@@ -51,37 +38,3 @@ class UnmaskBase:
         "leave. Pictures that a generator made as a whole, lip-sync and reenactment leave other "
         "traces and may pass unnoticed.",
     )
-
-    def __init__(self, weights: Path | None = None) -> None:
-        if weights is not None:
-            self._open(weights, expected=None)
-            return
-        packaged = files("unmask.detectors").joinpath("weights", self.spec.weights)
-        with as_file(packaged) as path:
-            self._open(path, expected=self.spec.weights_sha256)
-
-    def _open(self, path: Path, *, expected: str | None) -> None:
-        try:
-            self.weights_sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        except OSError as error:
-            raise ModelUnavailable(
-                f"The weights {path.name} cannot be read: {error.strerror}.",
-                hint="Check the path, or install Unmask again if they are the bundled ones.",
-            ) from error
-        if expected is not None and self.weights_sha256 != expected:
-            raise ModelUnavailable(
-                f"The bundled weights have SHA-256 {self.weights_sha256}, expected {expected}.",
-                hint="They were altered or only partly installed. Install Unmask again.",
-            )
-        try:
-            self._session = Session(path)
-        except RuntimeError as error:
-            raise ModelUnavailable(
-                f"{path.name} is not a network that OpenVINO can run.",
-                hint="Give an ONNX file made by 'unmask export'.",
-            ) from error
-
-    def predict(self, pixels: Floats) -> DetectorOutput:
-        """Score a batch; see :class:`unmask.detectors.Detector`."""
-        logits, maps = self._session.run(pixels)
-        return DetectorOutput(logits.reshape(-1), maps.reshape(len(pixels), *maps.shape[-2:]))

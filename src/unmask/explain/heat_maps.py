@@ -36,7 +36,7 @@ from torch import Tensor, nn
 from unmask.errors import UsageError
 from unmask.explain.attention import attention_layers, rollout
 from unmask.explain.feature_map import last_feature_map
-from unmask.networks._own_map import map_kind_of
+from unmask.networks._own_map import explains, map_kind_of
 
 if TYPE_CHECKING:
     from unmask.networks import DetectorNetwork
@@ -139,7 +139,7 @@ def _activation_map(network: DetectorNetwork, crop: Tensor) -> _Made:
     with torch.no_grad():
         cells, whole = network.activation_map(crop), network(crop).logits
     # Its mean must be the logit, or it explains something else.
-    if cells is None or not torch.allclose(cells.mean((1, 2)), whole, rtol=1e-3, atol=1e-3):
+    if cells is None or not explains(cells, whole):
         raise _lacks(network, "activation_map", "does not end in a mean over places")
     return cells[0], False, None
 

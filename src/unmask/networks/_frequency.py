@@ -113,20 +113,25 @@ class Dct2d(nn.Module):
     """
 
     matrix: Tensor
+    transposed: Tensor
 
     def __init__(self, size: int) -> None:
         super().__init__()
-        self.register_buffer("matrix", dct_matrix(size), persistent=False)
+        matrix = dct_matrix(size)
+        self.register_buffer("matrix", matrix, persistent=False)
+        # A constant of its own: with one matrix for both directions, OpenVINO 2026.4 multiplies by
+        # the wrong one in the inverse (seen at 96 px, not at 32).
+        self.register_buffer("transposed", matrix.T.contiguous(), persistent=False)
 
     def forward(self, squares: Tensor) -> Tensor:
         """(..., S, S) -> (..., S, S) float32 coefficients, the constant one first."""
         with full_precision(squares.device.type):
-            return self.matrix @ squares.float() @ self.matrix.T
+            return self.matrix @ squares.float() @ self.transposed
 
     def inverse(self, coefficients: Tensor) -> Tensor:
         """(..., S, S) coefficients -> (..., S, S) float32 squares."""
         with full_precision(coefficients.device.type):
-            return self.matrix.T @ coefficients.float() @ self.matrix
+            return self.transposed @ coefficients.float() @ self.matrix
 
 
 class Dft2d(nn.Module):

@@ -58,7 +58,6 @@ class FrequencyDecomposition(nn.Module):
         with full_precision(pixels.device.type):
             spectrum = self.transform(pixels)[:, None]
             passed = spectrum * (self.base + squash(self.learnt))[:, None]
-            # Four axes, because OpenVINO 2026.4 computes products of five wrongly.
             return self.transform.inverse(passed.flatten(1, 2))
 
 

@@ -62,12 +62,15 @@ class ClipCrops:
         jitter: Factor on the random shift and turn; 0 also leaves out mirroring.
         move_stills: Let clips of a single picture move
             (:func:`unmask.train.still_films.moved_still`).
+        plane_px: Side that larger pictures are reduced to before they are forged, so that this
+            costs less; None: forge at full size.
     """
 
     size: int
     margin: tuple[float, float]
     jitter: float = 1.0
     move_stills: bool = True
+    plane_px: int | None = None
 
 
 class ClipSampler:
@@ -108,7 +111,7 @@ class ClipSampler:
                 hint="Both are needed: check the store, and give each forgery a share above 0.",
             )
         self.crops, self.seed = crops, seed
-        self._clips, self._reader = clips, ClipReader(store)
+        self._clips, self._reader = clips, ClipReader(store, max_side_px=crops.plane_px)
         self._kinds, self._shares = list(forgeries), shares / shares.sum()
         self._forge = {kind: CLIP_FORGERIES.get(kind)() for kind in forgeries}
         self._degrade = degrade

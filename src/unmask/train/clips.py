@@ -9,7 +9,7 @@ the mesh, which takes the motion of the whole head out and leaves what the face 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -155,13 +155,14 @@ class ClipReader:
 
     Args:
         store: The faces.
+        max_side_px: Larger planes are reduced to this side: forging them costs less; None: none.
 
     Attributes:
         knows_place: Whether the store says where its squares lay in their frames.
     """
 
-    def __init__(self, store: FaceStore) -> None:
-        self._store = store
+    def __init__(self, store: FaceStore, *, max_side_px: int | None = None) -> None:
+        self._store, self._max_side_px = store, max_side_px
         boxes = _column(store, "crop_xyxy")
         self._boxes = None if boxes is None else np.stack(list(boxes)).astype(np.float64)
         self.knows_place = self._boxes is not None
@@ -172,6 +173,12 @@ class ClipReader:
         Raises:
             CorruptMedia: The bytes of a face are damaged.
         """
+        clip = self._in_one_plane(rows)
+        if self._max_side_px is None:
+            return clip
+        return _reduced(clip, self._max_side_px)
+
+    def _in_one_plane(self, rows: NDArray[np.int64]) -> StoredClip:
         faces = {int(row): self._store.face(int(row)) for row in np.unique(rows)}
         frames = [faces[int(row)] for row in rows]
         if len(faces) == 1:
@@ -219,6 +226,23 @@ def _laid_out(
             masks.append(np.asarray(cv2.warpAffine(face.mask, move, size), np.float32))
     clip = RealClip(images, np.stack(points).astype(np.float32))
     return StoredClip(clip, masks if len(masks) == len(frames) else None)
+
+
+def _reduced(clip: StoredClip, max_side_px: int) -> StoredClip:
+    height, width = clip.frames.images[0].shape[:2]
+    shrink = max_side_px / max(height, width)
+    if shrink >= 1:
+        return clip
+    size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
+
+    def smaller(picture: Image | Floats) -> NDArray[Any]:
+        return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+
+    scale = np.array([size[0] / width, size[1] / height], np.float32)
+    points = np.asarray((clip.frames.landmarks + 0.5) * scale - 0.5, np.float32)
+    frames = RealClip([smaller(image) for image in clip.frames.images], points)
+    masks = None if clip.masks is None else [smaller(mask) for mask in clip.masks]
+    return StoredClip(frames, masks)
 
 
 def similarity(points: Floats, onto: Floats) -> NDArray[np.float64]:

@@ -188,9 +188,7 @@ def embedding_plot(found: Sequence[Embedding], *, name: str) -> Markup:
         handles, labels = grid.flat[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
 
-    said = "t-SNE of features by domain and label; mixing of domains: " + ", ".join(
-        f"{one.title} {one.mixing:.2f}" for one in found
-    )
+    said = "t-SNE of features by domain and label: " + ", ".join(one.title for one in found)
     return drawing(draw, name=name, said=said + ".", size_in=(3.7 * len(found), 4.1))
 
 

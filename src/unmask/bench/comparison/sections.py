@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from unmask.bench.comparison import plots
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from unmask.bench.comparison.costs import Costs
+    from unmask.bench.comparison.embedding import Embedding
     from unmask.bench.comparison.stress import StressPoint
     from unmask.bench.comparison.tables import Difference, Record
 
@@ -283,7 +285,7 @@ def _adversarial(found: Comparison) -> PageSection:
         ("Every value of the crop may move by so many steps of 255; reals are pushed to look "
          "fake and fakes to look real. White box: the attacker has the weights. Black box: only "
          "the scores. No changed picture was kept.",),
-        (Drawing(svg, "Accuracy against the largest change; dotted: a coin; bands: 95 % intervals."),),
+        (Drawing(svg, "Accuracy against the largest change; dotted: a coin. Bands: 95 %."),),
         tuple(_stress_tables(found, points)),
     )  # fmt: skip
 
@@ -320,17 +322,17 @@ def _costs(found: Comparison) -> PageSection:
         "A sample is a crop, or a clip where the network takes clips. PyTorch, float32, CPU.",
         ("Detector", "Crop, px", "Parameters", "FLOPs a sample", "On disk, MB",
          "Samples/s, batch 1, 1 thread", f"Samples/s, batch 32, {threads} threads",
-         "Peak memory, batch 1, MB", "Peak memory, batch 32, MB"),
+         "Memory when built, MB", "Peak, batch 1, MB", "Peak, batch 32, MB"),
         rows,
     )  # fmt: skip
     drawings: tuple[Drawing, ...] = ()
     if pairs:
         caption = f"AUC on {data_set} against speed; a dot's area is the size on disk."
         drawings = (Drawing(plots.cost_plot(pairs, name="costs"), caption),)
-    base = next(iter(known.values())).base_bytes / 1e6
     return PageSection(
         "costs", "What they cost",
-        (f"Peak memory is that of a whole process, of which the framework takes {base:.0f} MB.",),
+        ("Memory is that of a whole process: with the network built and nothing run, and at its "
+         "peak. Speed is the median of several runs.",),
         drawings, (table,),
     )  # fmt: skip
 
@@ -339,7 +341,7 @@ def _cost_row(name: str, one: Costs) -> tuple[Text, ...]:
     return (
         label(name), Text(str(one.input_px)), count_text(one.parameters), count_text(one.flops),
         bytes_text(one.disk_bytes), rate_text(one.images_per_s_1), rate_text(one.images_per_s_32),
-        bytes_text(one.peak_bytes_1), bytes_text(one.peak_bytes_32),
+        bytes_text(one.base_bytes), bytes_text(one.peak_bytes_1), bytes_text(one.peak_bytes_32),
     )  # fmt: skip
 
 
@@ -347,7 +349,7 @@ def _embeddings(found: Comparison) -> PageSection:
     if not found.embeddings:
         return PageSection("features", "")
     svg = plots.embedding_plot(found.embeddings, name="features")
-    rows = tuple((label(one.title), Text(f"{one.mixing:.2f}")) for one in found.embeddings)
+    rows = tuple((label(one.title), _mixing(one)) for one in found.embeddings)
     table = TextTable(
         "Nearest neighbours from another set, over the share that chance would give: 0 where sets "
         "lie apart, about 1 where they are mixed.",
@@ -359,6 +361,12 @@ def _embeddings(found: Comparison) -> PageSection:
          "measured in the feature space itself.",),
         (Drawing(svg, "Colour and shape: the set. Filled: fake. Open: real."),), (table,),
     )  # fmt: skip
+
+
+def _mixing(one: Embedding) -> Text:
+    if math.isnan(one.mixing):
+        return replace(NOTHING, note="one set only")
+    return Text(f"{one.mixing:.2f}")
 
 
 def _failures(found: Comparison) -> PageSection:

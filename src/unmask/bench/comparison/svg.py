@@ -27,6 +27,7 @@ DASHES = ("-", "--", "-.", ":", (0, (6, 1.5, 1, 1.5, 1, 1.5)), (0, (1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
 _SPACE = "http://www.w3.org/2000/svg"
 _LINK = "{http://www.w3.org/1999/xlink}href"
+_PX_PER_IN = 120
 _SETTINGS: Any = {
     "svg.hashsalt": "unmask", "svg.fonttype": "none", "font.size": 9, "text.color": INK,
     "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK,
@@ -60,10 +61,11 @@ def drawing(
             axes.set_facecolor("none")
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     # Made here from numbers; texts were escaped by the XML writer.
-    return Markup(_for_page(out.getvalue(), name, said))  # noqa: S704
+    width_px = round(_PX_PER_IN * size_in[0])
+    return Markup(_for_page(out.getvalue(), name, said, width_px))  # noqa: S704
 
 
-def _for_page(svg: str, name: str, said: str) -> str:
+def _for_page(svg: str, name: str, said: str, width_px: int) -> str:
     ET.register_namespace("", _SPACE)
     root = ET.fromstring(svg)  # noqa: S314 - written by matplotlib a moment ago
     for parent in root.iter():
@@ -72,9 +74,8 @@ def _for_page(svg: str, name: str, said: str) -> str:
                 parent.remove(child)
     for element in root.iter():
         _plain(element, name)
-    for size in ("width", "height"):
-        root.attrib.pop(size, None)
-    root.attrib |= {"class": "plot", "role": "img", "aria-label": said,
+    root.attrib.pop("height", None)
+    root.attrib |= {"width": str(width_px), "class": "plot", "role": "img", "aria-label": said,
                     "stroke-linejoin": "round"}  # fmt: skip
     text = ET.tostring(root, encoding="unicode")
     return text.replace(INK, "currentColor").replace(PAPER, "var(--paper)")
