@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tomllib
+
 import pytest
 
 from unmask.bench import samples
@@ -63,3 +65,27 @@ def test_portraits_by_list(data, tmp_path):
     listing.write_text("absent.jpg\n")
     with pytest.raises(NotFound, match=r"absent\.jpg"):
         samples.portraits(data, listing)
+
+
+def test_films_that_were_trained_on_are_left_out(data, repository):
+    recipe = tomllib.loads((repository / "recipes" / "base-2.toml").read_text(encoding="utf-8"))
+    films = next(one for one in recipe["data"]["sets"] if one["kind"] == "films")
+    assert set(films["names"]) == samples.FILMS_TRAINED_ON
+    trained_on = data / "clips" / "real" / films["names"][0]
+    trained_on.write_bytes(b"x")
+    try:
+        assert trained_on.name not in {one.name for one in samples.clips_real(data)}
+    finally:
+        trained_on.unlink()
+
+
+def test_a_file_that_is_listed_twice_counts_once(data):
+    before = [one.name for one in samples.dfdc_val(data)]
+    manifest = data / "dfdc_faces" / "manifest.csv"
+    text = manifest.read_text(encoding="utf-8")
+    double = next(line for line in text.splitlines() if ",val," in line)
+    manifest.write_text(text.rstrip("\n") + "\n" + double + "\n", encoding="utf-8")
+    try:
+        assert [one.name for one in samples.dfdc_val(data)] == before
+    finally:
+        manifest.write_text(text, encoding="utf-8")

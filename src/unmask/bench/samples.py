@@ -31,10 +31,9 @@ class Sample:
 
 # recipes/base-2.toml: frames of these films are among the real faces of training.
 FILMS_TRAINED_ON = frozenset(
-    f"lp_d{number}.mp4" for number in (0, 3, 6, 9, 10, 12, 13, 14, 18, 19, 20)
-) | frozenset(
-    ["vr_1.mp4", "vr_2.mp4", "vr_3.mp4", "vr_4.mp4", "vr_5.mp4"]
-    + ["bbaf2n.mpg", "brbk7n.mpg", "lbax4n.mpg", "lbbc2a.mpg", "lrwp9a.mpg"]
+    [f"lp_d{number}.mp4" for number in (0, 3, 6, 9, 10, 12, 13, 14, 18, 19, 20)]
+    + [f"vr_{number}.mp4" for number in range(1, 6)]
+    + [f"{name}.mpg" for name in ("bbaf2n", "brbk7n", "lbax4n", "lbbc2a", "lrwp9a")]
 )
 
 

@@ -24,7 +24,7 @@ COMMANDS = {
     "train": "Train a detector from a recipe.",
     "export": "Turn a trained checkpoint into the ONNX file that scan runs.",
     "calibrate": "Fit scores to likelihood ratios on held-out faces.",
-    "bench": "Measure accuracy, speed and memory.",
+    "bench": "Measure accuracy, speed and memory; compare detectors.",
 }
 
 # Shell completion asks through this variable (click's convention).

@@ -40,6 +40,7 @@ EXTRA_OF = {
     "onnxscript": "train",
     "psutil": "dev",
     "pyarrow": "train",
+    "safetensors": "train",
     "scipy": "train",
     "skimage": "demo",
     "sklearn": "train",

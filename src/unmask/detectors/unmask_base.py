@@ -29,11 +29,14 @@ class UnmaskBase(PackagedOnnx):
         mean=(127.5, 127.5, 127.5),
         std=(127.5, 127.5, 127.5),
         weights="unmask-base.onnx",
-        weights_sha256="f4c32b8a4b6fe2be63580be5fa68b01cab596bad31dd35479c5dbeb95048e0c3",
+        weights_sha256="0bd8250fed9de60837fe3758b0cfb878de682497496b42e82d5f0846d1809d2a",
         code_licence="Apache-2.0",
         weights_licence="research use: trained in part on DFDC (Kaggle terms) and CelebA",
-        training_sets=("dfdc_faces/train", "congress", "london", "man_unsplash", "celeba"),
-        calibration_id="unmask-base-1",
+        training_sets=(
+            "dfdc_faces/train", "congress", "london", "man_unsplash", "celeba",
+            "clips/real (21 films)",
+        ),  # fmt: skip
+        calibration_id="unmask-base-2",
         sees="The method looks for traces of blending, warping and resampling that face swaps "
         "leave. Pictures that a generator made as a whole, lip-sync and reenactment leave other "
         "traces and may pass unnoticed.",
