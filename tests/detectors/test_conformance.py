@@ -124,15 +124,12 @@ def test_a_file_that_is_no_network_is_told(what: str, detector: Detector, tmp_pa
 def test_bundled_weights_that_were_altered_are_refused(
     detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import sys
-
-    module = sys.modules[type(detector).__module__]
     bundled = files("unmask.detectors").joinpath("weights", detector.spec.weights).read_bytes()
     (tmp_path / "weights").mkdir()
     altered = bytearray(bundled)
     altered[len(altered) // 2] ^= 1
     (tmp_path / "weights" / detector.spec.weights).write_bytes(bytes(altered))
-    monkeypatch.setattr(module, "files", lambda _: tmp_path)
+    monkeypatch.setattr("unmask.detectors._packaged.files", lambda _: tmp_path)
     with pytest.raises(ModelUnavailable, match="SHA-256"):
         type(detector)()
 

@@ -33,9 +33,13 @@ class UnmaskBase(PackagedOnnx):
         code_licence="Apache-2.0",
         weights_licence="research use: trained in part on DFDC (Kaggle terms) and CelebA",
         training_sets=(
-            "dfdc_faces/train", "congress", "london", "man_unsplash", "celeba",
+            "dfdc_faces/train",
+            "congress",
+            "london",
+            "man_unsplash",
+            "celeba",
             "clips/real (21 films)",
-        ),  # fmt: skip
+        ),
         calibration_id="unmask-base-2",
         sees="The method looks for traces of blending, warping and resampling that face swaps "
         "leave. Pictures that a generator made as a whole, lip-sync and reenactment leave other "
