@@ -14,7 +14,7 @@ pytest.importorskip("tensorboard", reason="the extra 'train' is not installed")
 
 from unmask.cli import main
 from unmask.train.recipe import read_recipe
-from unmask.train.run import _table
+from unmask.train.tracking import csv_table
 
 
 def test_train_then_export_then_train_again(
@@ -70,10 +70,10 @@ def test_what_is_absent_is_named(
 
 def test_rows_beyond_the_checkpoint_are_written_again(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
-    with _table(path, 0) as table:
+    with csv_table(path, 0) as table:
         for step in (20, 40, 60):
             table.add(step, {"class": step / 100})
-    with _table(path, 45) as table:
+    with csv_table(path, 45) as table:
         table.add(60, {"class": 0.9})
     assert path.read_text().splitlines() == ["step,class", "20,0.2", "40,0.4", "60,0.9"]
 

@@ -3,8 +3,8 @@
 Nothing of the content changes: what is left to learn is the generator's trace (lost grain and
 pores, its up-sampling, its resolution) beside untouched surroundings, and the seam between them.
 
-Source: the idea of Frank & Holz and others that reconstructions isolate a generator's trace; masks
-and blending as in ``self_blending``. The generator is the package's own small face autoencoder.
+Own method; masks and blending as in ``self_blending``. The generator is the package's own small
+face autoencoder (:mod:`unmask.forgeries._autoencoder`).
 """
 
 from __future__ import annotations

@@ -4,11 +4,12 @@ Fully convolutional, 16-fold reduction, at most 32 channels in the middle. While
 random number of those channels is kept (nested dropout), so that one network holds a whole row of
 generators, from one that paints a blur with eyes to one that keeps almost every pore.
 
-Source: Kingma & Welling have the variational kind; this one is the plain autoencoder of face-swap
-programs (strided convolutions down, pixel shuffle up, L1 and DSSIM) with Rippel et al., "Learning
-Ordered Representations with Nested Dropout", ICML 2014, in its middle.
+Source: the plain autoencoder of face-swap programs (strided convolutions down, pixel shuffle up, L1
+and DSSIM) with nested dropout in its middle (Rippel et al., "Learning Ordered Representations with
+Nested Dropout", ICML 2014).
 
-    python -m unmask.train.face_autoencoder --cache DIR --sets congress london --out FILE.onnx
+    python -m unmask.train.face_autoencoder --cache DIR --steps 1400 --out FILE.onnx
+        --sets congress london london_smile
 """
 
 from __future__ import annotations

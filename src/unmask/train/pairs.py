@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from unmask.datasets.preprocessing import difference_mask
 from unmask.errors import UsageError
 from unmask.faces.alignment import align_region
 from unmask.faces.mesh import Region, upright_region
@@ -149,16 +150,6 @@ class PairSampler:
     def _others(self, candidates: NDArray[np.int64], row: int) -> list[int]:
         own = self.cache.group[row]
         return [int(c) for c in candidates if self.cache.group[c] != own]
-
-
-def difference_mask(real: Image, fake: Image) -> Floats:
-    """Where a forgery differs from its original: (H, W) float32, 0..1, soft.
-
-    Compression makes every pixel differ a little, so small differences are set to zero.
-    """
-    gap = cv2.absdiff(real, fake).max(2).astype(np.float32)
-    gap = cv2.GaussianBlur(gap, (0, 0), max(2.0, real.shape[0] / 56))
-    return np.asarray(np.clip((gap - 4.0) / 10.0, 0, 1), np.float32)
 
 
 def _jittered(landmarks: Floats, margin: tuple[float, float], rng: np.random.Generator) -> Region:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import ctypes
 import platform
 import signal
@@ -11,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from unmask.errors import CorruptMedia, NotFound, UsageError
 from unmask.train.evaluate import evaluate
 from unmask.train.loop import CHECKPOINT, StepReport, Trainer
 from unmask.train.prepare import split_rows
+from unmask.train.tracking import csv_table
 
 if TYPE_CHECKING:
     from unmask.train.facecache import FaceCache
@@ -140,8 +140,8 @@ class Run:
 
         step = self.trainer.step
         with (
-            _table(self.folder / "log.csv", step) as log,
-            _table(self.folder / "evaluation.csv", step) as evaluations,
+            csv_table(self.folder / "log.csv", step) as log,
+            csv_table(self.folder / "evaluation.csv", step) as evaluations,
             SummaryWriter(str(self.folder / "tb"), purge_step=step + 1) as board,
             _interrupts_call(self.trainer.stop),
         ):
@@ -176,36 +176,6 @@ class Run:
             return None
         size = self.recipe.phase_at(step - 1).size
         return evaluate(self.trainer.averaged_network(), self._cache, self._held_out, size)
-
-
-class _Table:
-    """A CSV file that grows row by row; its columns are those of its first row."""
-
-    def __init__(self, handle: IO[str], columns: list[str]) -> None:
-        self._handle, self._columns = handle, columns
-
-    def add(self, step: int, row: dict[str, float]) -> None:
-        writer = csv.writer(self._handle)
-        if not self._columns:
-            self._columns = list(row)
-            writer.writerow(["step", *self._columns])
-        writer.writerow([step, *(f"{row.get(name, float('nan')):.6g}" for name in self._columns)])
-        self._handle.flush()
-
-
-@contextmanager
-def _table(path: Path, step: int) -> Iterator[_Table]:
-    """Open a table for appending, without the rows beyond ``step``: they are made again."""
-    rows: list[list[str]] = []
-    if path.is_file():
-        with path.open(newline="", encoding="utf-8") as handle:
-            rows = list(csv.reader(handle))
-        rows = rows[:1] + [
-            row for row in rows[1:] if row and row[0].isdigit() and int(row[0]) <= step
-        ]
-    with path.open("w", newline="", encoding="utf-8") as handle:
-        csv.writer(handle).writerows(rows)
-        yield _Table(handle, rows[0][1:] if rows else [])
 
 
 @contextmanager

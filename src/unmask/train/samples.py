@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from unmask.datasets.preprocessing import difference_mask
 from unmask.train.balance import WeightedRows, draw_weights
 from unmask.train.degradation import Degradation
 from unmask.train.footage import Footage
 from unmask.train.on_the_fly import OnTheFly
 from unmask.train.originals import Originals
-from unmask.train.pairs import difference_mask
 from unmask.train.view import View
 
 if TYPE_CHECKING:
