@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 import torch.nn.functional as nnf
 
-from unmask.train.strategy import STRATEGIES, StrategySpec
+from unmask.train.strategy import STRATEGIES, Strategy, StrategySpec
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from unmask.networks.base import DetectorNetwork, NetworkOutput, NetworkSpec, TrainingBatch
 
@@ -74,7 +74,7 @@ def _bounds(spec: NetworkSpec, pixels: Tensor, epsilon: float) -> tuple[Tensor, 
 
 
 @STRATEGIES.register
-class AdversarialTraining:
+class AdversarialTraining(Strategy):
     """Cross-entropy on changed faces beside the network's own losses; needs no target domain."""
 
     spec: ClassVar = StrategySpec(
@@ -95,10 +95,6 @@ class AdversarialTraining:
     ) -> None:
         del network
         self.epsilon, self.steps, self.weight = epsilon, max(1, round(steps)), weight
-
-    def modules(self) -> dict[str, nn.Module]:
-        """Nothing is trained along."""
-        return {}
 
     def loss_terms(
         self,

@@ -392,3 +392,8 @@ def _data_complaints(recipe: NetworkRecipe) -> Iterator[tuple[bool, str]]:
         bool(recipe.adaptation.target) and not recipe.adaptation.strategy,
         "adaptation.target needs an adaptation.strategy",
     )
+    for store in recipe.adaptation.target:
+        yield (
+            bool(store.methods) or store.labels != LABELS,
+            f"labels and methods of {store.name} choose by labels, which a target domain has not",
+        )

@@ -37,7 +37,7 @@ class StrategySpec:
 
 
 class Strategy(Protocol):
-    """Losses beside the network's own.
+    """Losses beside the network's own; to be subclassed.
 
     A strategy is made with the options of the recipe (each key one of ``spec.options``) before
     the first step, right after the network, so that the seed fixes its weights.
@@ -50,9 +50,9 @@ class Strategy(Protocol):
     def modules(self) -> dict[str, nn.Module]:
         """Modules that are trained along (a domain classifier), by name; they are saved with it.
 
-        Their weights move as the network's do, at the same rate.
+        Their weights move as the network's do, at the same rate. By default there are none.
         """
-        ...
+        return {}
 
     def loss_terms(
         self,

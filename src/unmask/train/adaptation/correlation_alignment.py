@@ -18,10 +18,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from unmask.train.strategy import STRATEGIES, StrategySpec
+from unmask.train.strategy import STRATEGIES, Strategy, StrategySpec
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from unmask.networks.base import DetectorNetwork, NetworkOutput, TrainingBatch
 
@@ -46,7 +46,7 @@ def _covariance(features: Tensor) -> Tensor:
 
 
 @STRATEGIES.register
-class CorrelationAlignment:
+class CorrelationAlignment(Strategy):
     """Distance of the covariances of source and target features, times ``weight``."""
 
     spec: ClassVar = StrategySpec(
@@ -59,10 +59,6 @@ class CorrelationAlignment:
     def __init__(self, network: DetectorNetwork, *, weight: float = 1.0) -> None:
         del network
         self.weight = weight
-
-    def modules(self) -> dict[str, nn.Module]:
-        """Nothing is trained along."""
-        return {}
 
     def loss_terms(
         self,

@@ -28,7 +28,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from unmask.errors import UsageError
 from unmask.networks.base import TrainingBatch
 from unmask.train.adaptation.forward_probe import last_layers
-from unmask.train.strategy import STRATEGIES, StrategySpec
+from unmask.train.strategy import STRATEGIES, Strategy, StrategySpec
 
 if TYPE_CHECKING:
     from unmask.networks.base import DetectorNetwork, NetworkOutput
@@ -161,7 +161,7 @@ def _only(network: nn.Module, tuned: list[nn.Parameter]) -> Iterator[None]:
 
 
 @STRATEGIES.register
-class LastLayers:
+class LastLayers(Strategy):
     """Train the last layers only; everything before them, and all statistics, keep still.
 
     Options: ``layers`` with weights, counted from the logit.
@@ -182,10 +182,6 @@ class LastLayers:
         for module in filter(_keeps_still, network.modules()):
             # The engine calls train() before every step; this undoes it where it would matter.
             module.register_forward_pre_hook(_into_evaluation)
-
-    def modules(self) -> dict[str, nn.Module]:
-        """Nothing is trained along."""
-        return {}
 
     def loss_terms(
         self,

@@ -34,7 +34,7 @@ import torch.nn.functional as nnf
 from torch import Tensor, nn
 
 from unmask.train.adaptation.forward_probe import feature_width
-from unmask.train.strategy import STRATEGIES, StrategySpec
+from unmask.train.strategy import STRATEGIES, Strategy, StrategySpec
 
 if TYPE_CHECKING:
     from unmask.networks.base import DetectorNetwork, NetworkOutput, TrainingBatch
@@ -93,7 +93,7 @@ class DomainClassifier(nn.Module):
 
 
 @STRATEGIES.register
-class GradientReversalStrategy:
+class GradientReversalStrategy(Strategy):
     """Cross-entropy of a domain classifier behind a gradient reversal.
 
     Options: ``weight`` is the largest strength of the reversal, ``hidden`` the width of the domain

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
-from unmask.train.strategy import STRATEGIES, StrategySpec
+from unmask.train.strategy import STRATEGIES, Strategy, StrategySpec
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from unmask.networks.base import DetectorNetwork, NetworkOutput, TrainingBatch
 
@@ -60,7 +60,7 @@ def squared_mmd(first: Tensor, second: Tensor) -> Tensor:
 
 
 @STRATEGIES.register
-class MaximumMeanDiscrepancy:
+class MaximumMeanDiscrepancy(Strategy):
     """Squared discrepancy of the features of source and target, times ``weight``."""
 
     spec: ClassVar = StrategySpec(
@@ -73,10 +73,6 @@ class MaximumMeanDiscrepancy:
     def __init__(self, network: DetectorNetwork, *, weight: float = 1.0) -> None:
         del network
         self.weight = weight
-
-    def modules(self) -> dict[str, nn.Module]:
-        """Nothing is trained along."""
-        return {}
 
     def loss_terms(
         self,
