@@ -87,12 +87,26 @@ def networks() -> str:
     return "\n\n".join(parts)
 
 
-GENERATORS: dict[str, Callable[[], str]] = {
+def generators() -> str:
+    """The registered generators by family: what each is trained on, and by what it is judged."""
+    registry = _generators()
+    parts = []
+    for family in dict.fromkeys(one.spec.family for one in registry):
+        rows = [f"## {family.replace('_', '-').capitalize()}", ""]
+        rows += ["| generator | paper | trained on | kept by | differs from the paper |",
+                 "|---|---|---|---|---|"]  # fmt: skip
+        rows += [_generator_row(one.spec) for one in registry if one.spec.family == family]
+        parts.append("\n".join(rows))
+    return "\n\n".join(parts)
+
+
+PAGE_PARTS: dict[str, Callable[[], str]] = {
     "cli": cli,
     "errors": errors,
     "report": report,
     "detectors": detectors,
     "networks": networks,
+    "generators": generators,
     "datasets": datasets,
 }
 
@@ -103,7 +117,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     Raises:
         KeyError: A marker names something that is not generated.
     """
-    return MARKER.sub(lambda found: GENERATORS[found[1]](), markdown)
+    return MARKER.sub(lambda found: PAGE_PARTS[found[1]](), markdown)
 
 
 def on_post_build(config: Any, **_: Any) -> None:
@@ -217,6 +231,26 @@ def _networks() -> list[Any]:
     except ModuleNotFoundError as error:
         raise MissingExtra.named("train", "The page of the networks") from error
     return list(NETWORKS)
+
+
+def _generators() -> list[Any]:
+    try:
+        from unmask.generators.base import GENERATORS
+    except ModuleNotFoundError as error:
+        raise MissingExtra.named("forge", "The page of the generators") from error
+    return list(GENERATORS)
+
+
+def _generator_row(spec: Any) -> str:
+    way = "higher" if spec.higher_is_better else "lower"
+    cells = (
+        f"`{spec.id}`<br>{spec.title}",
+        spec.paper,
+        spec.material.replace("_", " "),
+        f"held-out {spec.selected_by}, {way} is better",
+        spec.differs or "nothing that is known",
+    )
+    return f"| {' | '.join(_cell(cell) for cell in cells)} |"
 
 
 def _network_row(network: Any) -> str:

@@ -11,13 +11,23 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from subprocess import CompletedProcess
 
     from unmask.scanning.scanner import Scanner
     from unmask.types import Image
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_identity_and_log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What the tests sign and record is never that of whoever runs them."""
+    folder = tmp_path_factory.mktemp("provenance")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("UNMASK_IDENTITY", str(folder / "identity"))
+        environment.setenv("UNMASK_LOG", str(folder / "log.db"))
+        yield
 
 
 @pytest.fixture(scope="session")

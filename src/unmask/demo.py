@@ -1,9 +1,9 @@
 """The demonstration's pictures and films: two originals, and forgeries of them.
 
 Both portraits are in the public domain and come inside packages: NASA's Eileen Collins
-(scikit-image) and the US Navy's Grace Hopper (matplotlib). The forgeries carry a visible mark, the
-IPTC digital source type and content credentials, as everything does that this project forges for
-people's eyes; without them nothing is written.
+(scikit-image) and the US Navy's Grace Hopper (matplotlib). The forgeries carry a visible mark, an
+invisible watermark, the IPTC digital source type and content credentials, as everything does that
+this project forges for people's eyes; without them nothing is written.
 """
 
 from __future__ import annotations
@@ -19,9 +19,14 @@ from unmask.errors import InputError, MissingExtra
 from unmask.faces.finder import FaceFinder
 from unmask.forgeries import RealFace
 from unmask.forgeries.landmark_swap import swap_faces
-from unmask.media import write_film
-from unmask.provenance import ForgeryLabel, Ingredient, iptc, write_labelled
-from unmask.report import write_atomically
+from unmask.media import write_film, write_picture
+from unmask.provenance import (
+    ForgeryLabel,
+    Ingredient,
+    iptc,
+    write_labelled_film,
+    write_labelled_picture,
+)
 
 if TYPE_CHECKING:
     from unmask.types import Image
@@ -29,7 +34,10 @@ if TYPE_CHECKING:
 _RATE = 25.0
 _SECONDS = 3.0
 _FILM_SIDE_PX = 448
-_MARK = "FORGED - face swap - Unmask demo"
+_CONSENT = (
+    "Nobody was asked: two portraits published by the US government, in the public domain, of "
+    "people known for their service; swapped to show what a forgery and its labels look like."
+)
 # Two photographs, warped and blended by fixed arithmetic: all elements are captures of real life.
 # The wider IPTC term "composite" would leave open whether generative AI took part, and
 # "compositeWithTrainedAlgorithmicMedia" would claim that it did. (Networks find the landmarks;
@@ -92,19 +100,6 @@ def moving_frames(image: Image, centre: np.ndarray) -> Iterator[Image]:
         yield np.asarray(cv2.warpAffine(image, matrix, size, flags=cv2.INTER_CUBIC), np.uint8)
 
 
-def mark(image: Image) -> Image:
-    """Write the visible mark along the lower edge; there is no way to leave it out."""
-    marked = image.copy()
-    height, width = image.shape[:2]
-    scale = width / 640
-    bar = round(26 * scale)
-    marked[height - bar :] = (20, 20, 20)
-    place = (round(8 * scale), height - round(8 * scale))
-    cv2.putText(marked, _MARK, place, cv2.FONT_HERSHEY_SIMPLEX, 0.55 * scale, (255, 220, 60),
-                max(1, round(scale)), cv2.LINE_AA)  # fmt: skip
-    return marked
-
-
 def _portraits() -> dict[str, Image]:
     try:
         import matplotlib.cbook
@@ -135,32 +130,23 @@ def _label(folder: Path, target: str, donor: str) -> ForgeryLabel:
             Ingredient(folder / f"{target}-original.jpg", "parentOf", f"Portrait of {target}"),
             Ingredient(folder / f"{donor}-original.jpg", "componentOf", f"Portrait of {donor}"),
         ),
+        consent=_CONSENT,
+        family="swap",
     )
 
 
 def _write_picture(path: Path, image: Image, label: ForgeryLabel | None) -> None:
     if label is None:
-        write_atomically(path, _jpeg(image))
+        write_picture(path, image)
     else:
-        write_labelled(path, lambda beside: beside.write_bytes(_jpeg(mark(image))), label)
+        write_labelled_picture(path, image, label)
 
 
 def _write_film(path: Path, frames: Iterable[Image], label: ForgeryLabel | None) -> None:
     if label is None:
         write_film(path, frames, _RATE, crf=20)
     else:
-        marked = map(mark, frames)
-        write_labelled(path, lambda beside: write_film(beside, marked, _RATE, crf=20), label)
-
-
-def _jpeg(image: Image) -> bytes:
-    import io
-
-    from PIL import Image as Pillow
-
-    out = io.BytesIO()
-    Pillow.fromarray(image).save(out, "JPEG", quality=92, subsampling=0)
-    return out.getvalue()
+        write_labelled_film(path, frames, _RATE, label, crf=20)
 
 
 def _tell(on_file: Callable[[Path], None] | None, path: Path) -> None:

@@ -2,7 +2,8 @@
 
     UnmaskError
     ├── UsageError            exit 2   the call itself is wrong
-    │   └── UnknownEntry               an id that no registry knows
+    │   ├── UnknownEntry               an id that no registry knows
+    │   └── ConsentMissing             a forgery of a person without a statement of consent
     ├── InputError            exit 3   this input could not be analysed
     │   ├── NotFound                   no such file
     │   ├── NotAFile                   a directory, device or socket
@@ -13,11 +14,13 @@
     │   ├── NoFrames                   readable, but nothing to see inside
     │   ├── LimitExceeded              larger than a limit allows
     │   ├── InputChanged               the bytes changed while being read
-    │   └── InvalidReport              JSON that is not a report of this schema
+    │   ├── InvalidReport              JSON that is not a report of this schema
+    │   └── InvalidProof               a proof or tree head of a log that is malformed
     ├── EnvironmentProblem    exit 4   this machine lacks something
     │   ├── ModelUnavailable           a model file is absent or was altered
     │   ├── MissingExtra               an optional dependency is not installed
     │   ├── OutputRefused              a result could not be written
+    │   ├── LogUnusable                the provenance log cannot be read or written
     │   └── LabelFailed                a forgery could not be labelled, so none was written
     │       └── IdentityUnusable       the signing identity is absent in part or malformed
     │           └── IdentityExpired    its certificate is not valid today
@@ -73,6 +76,12 @@ class UnknownEntry(UsageError):
     """An id that is in no registry."""
 
     code = "unknown_entry"
+
+
+class ConsentMissing(UsageError):
+    """A person's face would be forged, and nobody is said to have agreed to it."""
+
+    code = "consent_missing"
 
 
 class InputError(UnmaskError):
@@ -142,6 +151,12 @@ class InvalidReport(InputError):
     code = "invalid_report"
 
 
+class InvalidProof(InputError):
+    """The bytes are no proof or tree head that ``unmask provenance log`` wrote."""
+
+    code = "invalid_proof"
+
+
 class EnvironmentProblem(UnmaskError):
     """This machine lacks something that the call needs."""
 
@@ -173,6 +188,12 @@ class OutputRefused(EnvironmentProblem):
     """A result could not be written (full disk, read-only place, no such folder)."""
 
     code = "output_refused"
+
+
+class LogUnusable(EnvironmentProblem):
+    """The provenance log cannot be opened, is no log, or was altered."""
+
+    code = "log_unusable"
 
 
 class LabelFailed(EnvironmentProblem):

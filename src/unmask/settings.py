@@ -21,6 +21,7 @@ class Setting(NamedTuple):
 SETTINGS: tuple[Setting, ...] = (
     Setting("UNMASK_MODELS", "", "Folder for downloaded face models; default: the user's cache."),
     Setting("UNMASK_IDENTITY", "", "Folder of the signing identity; default: the user's data."),
+    Setting("UNMASK_LOG", "", "File of the provenance log; default: in the user's data."),
     Setting("UNMASK_OFFLINE", "0", "1: never touch the network, as with --offline."),
     Setting("UNMASK_THREADS", "0", "Threads for decoding and inference; 0: all cores."),
     Setting("UNMASK_DEBUG", "0", "1: show the traceback of every error."),
@@ -55,6 +56,15 @@ def identity_dir() -> Path:
         return Path(chosen).expanduser()
     data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(data) / "unmask" / "identity"
+
+
+def log_file() -> Path:
+    """File in which is recorded what was forged and signed, as digests."""
+    chosen = value("UNMASK_LOG")
+    if chosen:
+        return Path(chosen).expanduser()
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "unmask" / "provenance-log.db"
 
 
 def offline() -> bool:

@@ -12,6 +12,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Struct
+from msgspec import field as struct_field
+
+from unmask.types_of_origin import Provenance
+from unmask.types_of_origin import Reason as Reason  # noqa: PLC0414 - a word of this module
 
 if TYPE_CHECKING:
     import numpy as np
@@ -210,13 +214,6 @@ class Coverage(_Doc, frozen=True):
     ] = None
 
 
-class Reason(_Doc, frozen=True):
-    """Why something is out of scope or not applicable."""
-
-    code: str
-    message: str
-
-
 class Verdict(_Doc, frozen=True):
     """A calibrated statement, for the whole input or for one face."""
 
@@ -226,6 +223,17 @@ class Verdict(_Doc, frozen=True):
     in_scope: bool = False
     reasons: list[Reason] = []
     calibration_id: str | None = None
+    basis: Annotated[
+        Literal["findings", "declaration"],
+        Meta(
+            description="declaration: the file itself declares that it is synthetic, which decides "
+            "the label whatever was found"
+        ),
+    ] = "findings"
+    findings_label: Annotated[
+        Label | None,
+        Meta(description="where a declaration decided: what the findings alone would say"),
+    ] = None
 
 
 class TimelinePoint(_Doc, frozen=True):
@@ -347,6 +355,6 @@ class Report(_Doc, frozen=True):
     method: Method
     limitations: list[str]
     cues: list[CueResult] = []
-    provenance: dict[str, str] = {}
+    provenance: Provenance = struct_field(default_factory=Provenance)
     timeline: list[Interval] = []
     errors: list[Problem] = []

@@ -74,6 +74,12 @@ attacks = ["fgsm"]
 epsilons = [8]
 faces = 60
 
+[heat_maps]
+test = "pairs/all"
+faces = 1
+networks = ["mesonet-4"]
+methods = ["grad_cam"]
+
 [features]
 networks = ["mesonet-4", "mesonet-4 small"]
 tests = ["pairs/all"]
@@ -150,6 +156,8 @@ def test_a_study_leaves_scores_tables_and_pages(finished):
     page = (out / "comparison.html").read_text()
     assert "Somebody&#39;s (published)" in page
     assert page.count("<svg") >= 5
+    assert page.count('<img src="data:image/jpeg;base64,') == 3  # a hit, a miss, a false alarm
+    assert "Where they looked" in page
 
 
 def test_changed_pixels_mislead_and_are_not_kept(finished):
@@ -180,7 +188,7 @@ def test_nothing_finished_is_done_again(finished, shards):
     where, said = place(out, shards)
     found = run_study(read_study(path), where)
     assert not found.failures
-    assert [line for line in said if "features" not in line] == []
+    assert [line for line in said if "features" not in line and "heat maps" not in line] == []
     changed = [p.name for p, when in before.items() if p.stat().st_mtime_ns != when]
     assert changed == ["scores.parquet"]
 

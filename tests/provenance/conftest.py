@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import PIL.Image
 import pytest
@@ -39,6 +40,22 @@ def _write_film(path: Path, image: np.ndarray) -> None:
             frame = av.VideoFrame.from_ndarray(np.roll(image, shift, 1).copy(), format="rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+
+
+def drawn(height: int = 160, width: int = 160, seed: int = 5) -> np.ndarray:
+    """(H, W, 3): soft shapes and a little noise, so that a watermark has room."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(30, 220, (5, 5, 3), np.uint8)
+    image = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC).astype(int)
+    return np.clip(image + rng.normal(0, 4, image.shape), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def log_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The provenance log of this test alone."""
+    path = tmp_path / "log" / "log.db"
+    monkeypatch.setenv("UNMASK_LOG", str(path))
+    return path
 
 
 @pytest.fixture

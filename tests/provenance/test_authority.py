@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("cryptography", reason="needs pip install 'unmask[demo]'")
+pytest.importorskip("cryptography", reason="needs pip install 'unmask[provenance]'")
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization

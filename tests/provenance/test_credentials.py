@@ -25,8 +25,8 @@ from unmask.errors import (
 )
 from unmask.provenance import CredentialStatus, Ingredient, credentials, iptc
 
-c2pa = pytest.importorskip("c2pa", reason="needs pip install 'unmask[demo]'")
-pytest.importorskip("cryptography", reason="needs pip install 'unmask[demo]'")
+c2pa = pytest.importorskip("c2pa", reason="needs pip install 'unmask[provenance]'")
+pytest.importorskip("cryptography", reason="needs pip install 'unmask[provenance]'")
 
 from unmask.provenance import authority  # noqa: E402
 
@@ -236,7 +236,7 @@ def test_without_the_extra_the_pip_line_is_named(
     monkeypatch.setitem(sys.modules, "c2pa", None)
     with pytest.raises(MissingExtra, match="Content credentials") as caught:
         credentials.read(source)
-    assert "unmask[demo]" in caught.value.hint
+    assert "unmask[provenance]" in caught.value.hint
 
 
 # ------------------------------------------------------------------ no network

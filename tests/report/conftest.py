@@ -29,6 +29,7 @@ from unmask.types import (
     Tool,
     Verdict,
 )
+from unmask.types_of_origin import Credentials, Provenance, WatermarkFinding
 
 SIDE = 96
 HOSTILE_TEXTS = (
@@ -322,8 +323,62 @@ def hostile(text: str) -> Report:
             settings={text: text},
         ),
         limitations=[text],
-        provenance={text: text},
+        provenance=Provenance(
+            declared_synthetic=[Reason(code=text, message=text)],
+            credentials=Credentials(
+                status="invalid",
+                reason=text,
+                signer=text,
+                signed_at=text,
+                generator=text,
+                actions=[text],
+                digital_source_types=[text],
+                history_source_types=[text],
+                forgery_method=text,
+                problems=[text],
+            ),
+            iptc_source_types=[text],
+            watermark=WatermarkFinding(reason=text),
+            traces={text: text},
+            notes=[text],
+        ),
         errors=[Problem(code=text, message=text, hint=text)],
+    )
+
+
+def declared() -> Report:
+    """A picture that declares itself synthetic, of which the detector found nothing."""
+    picture = still()
+    said = Reason(
+        code="declared_by_credentials",
+        message="Its content credentials, signed by A. Newsroom and unchanged since, declare it as "
+        "trainedAlgorithmicMedia. A trust anchor vouches for the signer.",
+    )
+    return msgspec.structs.replace(
+        picture,
+        verdict=msgspec.structs.replace(
+            verdict(Label.MANIPULATION_SUPPORTED, -1.1, "The file itself declares it.", said),
+            basis="declaration",
+            findings_label=Label.NO_MANIPULATION_FOUND,
+        ),
+        provenance=Provenance(
+            declared_synthetic=[said],
+            credentials=Credentials(
+                status="trusted",
+                signer="A. Newsroom",
+                generator="A program 1.0",
+                actions=["c2pa.created"],
+                digital_source_types=[
+                    "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+                ],
+                trust_anchors="0" * 64,
+            ),
+            watermark=WatermarkFinding(
+                status="found", payload="0badcafe", log10_false_alarm=-31.5, frames=1
+            ),
+            traces={"jpeg_tables": "standard, quality 92"},
+            notes=["That there is no declaration is evidence of nothing."],
+        ),
     )
 
 
@@ -346,6 +401,7 @@ def make() -> SimpleNamespace:
         "unread": unread,
         "inconclusive": inconclusive,
         "hostile": hostile,
+        "declared": declared,
         "many_faces": many_faces,
     }
     return SimpleNamespace(
@@ -363,6 +419,7 @@ def every_report(make: SimpleNamespace) -> list[Report]:
         make.without_faces(),
         make.unread(),
         make.inconclusive(),
+        make.declared(),
         make.many_faces(230),
         *(make.hostile(text) for text in HOSTILE_TEXTS),
     ]

@@ -99,7 +99,7 @@ def assert_harmless(html: str) -> Page:
     return page
 
 
-@pytest.mark.parametrize("name", ["video", "without_faces"])
+@pytest.mark.parametrize("name", ["video", "without_faces", "declared"])
 def test_golden(make, name):
     produced = to_html(getattr(make, name)())
     # The picture encoder may change between OpenCV versions; the pictures are no part of it.
@@ -160,6 +160,7 @@ def test_the_parts_come_in_order(make):
         (3, "Face 1"),
         (3, "Face 2"),
         (3, "Where in the film the score was highest"),
+        (2, "What the file says of itself"),
         (2, "How much was looked at"),
         (2, "Method"),
         (3, "What each part said"),
@@ -326,3 +327,17 @@ def test_importing_the_room_is_cheap():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_declaration_is_told_apart_from_findings(make):
+    page = to_html(make.declared())
+    assert re.search(r"<h1[^>]*>.*Declared synthetic</span></h1>", page)
+    assert "Without the declaration the label would be: <b>No manipulation found</b>" in page
+    assert "The detector alone: <b>log10 LR" in page
+    assert "signed by A. Newsroom" in page
+    assert "once in 10^32" in page or "once in 10^31" in page
+    index = to_index_html([make.declared(), make.video()])
+    assert index.count("Declared synthetic") == 1
+    plain = to_html(make.video())
+    assert "Declared synthetic" not in plain
+    assert "What the file says of itself" in plain

@@ -136,3 +136,12 @@ def test_table_sends_no_control_character_and_reads_no_markup(make):
         shown = table([make.hostile(text)], width=400)
         assert not any(char in shown for char in "\x1b\x07\x00\r\t\u202e\u200b\x9b")
     assert "[bold red]markup[/]" in table([make.hostile("[bold red]markup[/]")], width=400)
+
+
+def test_a_declaration_is_told_apart_from_findings(make):
+    declared, found = make.declared(), make.video()
+    assert "Declared synthetic" in table([declared])
+    assert "Declared synthetic" not in table([found])
+    rows = list(to_csv_rows([declared, found]))
+    assert [row[HEADER.index("basis")] for row in rows[1:]] == ["declaration", "findings"]
+    assert [row[HEADER.index("label")] for row in rows[1:]] == ["manipulation_supported"] * 2

@@ -22,6 +22,8 @@ COMMANDS = {
     "models": "List, fetch and locate the models.",
     "data": "List, check and prepare data sets; make compressed copies.",
     "train": "Train a detector from a recipe.",
+    "forge": "Make labelled face forgeries.",
+    "provenance": "Show, check and write where files say they come from; keep a log.",
     "export": "Turn a trained checkpoint into the ONNX file that scan runs.",
     "calibrate": "Fit scores to likelihood ratios on held-out faces.",
     "bench": "Measure accuracy, speed and memory; compare detectors.",

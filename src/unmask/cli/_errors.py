@@ -27,8 +27,8 @@ NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 EXTRA_OF = {
     "albumentations": "train",
     "art": "adversarial",
-    "c2pa": "demo",
-    "cryptography": "demo",
+    "c2pa": "provenance",
+    "cryptography": "provenance",
     "captum": "train",
     "kornia": "train",
     "lightning": "train",

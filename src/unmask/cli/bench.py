@@ -21,9 +21,32 @@ _PAGE = Path("docs/benchmarks.md")
 _STUDY_DATA = Path("../shared")
 _ONLY_WITHOUT = ("only", "unseen", "portraits", "json")
 _ONLY_WITH = ("shards", "workers", "threads")
+MODES = ("families", "rounds")
 
 
-@click.command(short_help="Measure accuracy, speed and memory.")
+class _WithModes(click.Command):
+    """The bench, whose first word may be one of its modes instead of a study."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Hand over to a mode where the first word is one."""
+        if not args or args[0] not in MODES:
+            return super().make_context(info_name, args, parent, **extra)
+        mode: click.Command = importlib.import_module(f"unmask.cli.bench_modes.{args[0]}").command
+        return mode.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+
+
+@click.command(
+    cls=_WithModes,
+    short_help="Measure accuracy, speed and memory.",
+    epilog="Also: 'unmask bench families RECIPE' scores a detector on every family of forgeries; "
+    "'unmask bench rounds RECIPE' trains one where it is weakest. Each has its own --help.",
+)
 @click.argument("study", type=click.Path(path_type=Path), required=False, metavar="[STUDY]")
 @click.option("--data", type=click.Path(path_type=Path), metavar="DIR",
               help="Folder of the data sets; with STUDY, the folder that 'init' is relative to.  "

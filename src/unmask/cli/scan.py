@@ -70,6 +70,10 @@ def _frame_count(_ctx: click.Context, _param: click.Parameter, value: str) -> in
 @click.option("--offline", is_flag=True, help="Never use the network.")
 @click.option("--crops/--no-crops", default=True, show_default=True,
               help="Put pictures of the faces into the reports.")  # fmt: skip
+@click.option("--trust-anchors", type=click.Path(path_type=Path), metavar="PEM",
+              help="Root certificates; credentials they vouch for are trusted.")  # fmt: skip
+@click.option("--log", is_flag=True,
+              help="Record digests of inputs and reports in the provenance log.")  # fmt: skip
 @click.option("--max-bytes", default=_LIMITS.max_bytes, show_default=True, type=click.IntRange(1),
               help="Largest file.")  # fmt: skip
 @click.option("--max-pixels", default=_LIMITS.max_pixels, show_default=True,
@@ -153,6 +157,7 @@ def _sink(wanted: Sequence[Wanted], options: dict[str, Any]) -> ToStdout | ToFol
 
 
 def _scanner(options: dict[str, Any], limits: Limits) -> Scanner:
+    from unmask.cli.provenance_commands._options import read_pem
     from unmask.scanning.scanner import Scanner
 
     with download_bar(quiet=options["quiet"]) as progress:
@@ -164,6 +169,7 @@ def _scanner(options: dict[str, Any], limits: Limits) -> Scanner:
             limits=limits,
             offline=True if options["offline"] else None,
             crops=options["crops"],
+            trust_anchors=read_pem(options["trust_anchors"]),
             progress=progress,
         )
 
@@ -189,6 +195,8 @@ def _run(
                     outcome.no_media += 1
                     continue
                 sink.add(report)
+                if options["log"]:
+                    _record(report, sink)
                 outcome.labels.add(report.verdict.label)
                 outcome.errors.update(problem.code for problem in report.errors)
                 _tell(report, options)
@@ -212,6 +220,19 @@ def _one(one: Wanted, scanner: Scanner, limits: Limits) -> Report | None:
     report = scanner.scan_or_explain(one.path, name=one.name)
     codes = {problem.code for problem in report.errors}
     return None if one.may_be_left_out and codes & _NO_MEDIA else report
+
+
+def _record(report: Report, sink: ToStdout | ToFolder) -> None:
+    """Put the digests of an input and of its report into the provenance log."""
+    from unmask.media import hash_file
+    from unmask.provenance.log import Log
+
+    log, sha256 = Log(), report.input.sha256
+    if sha256 is None:
+        return
+    log.append("scanned", sha256, f"{report.verdict.label}, by {report.verdict.basis}")
+    for path in sink.last if isinstance(sink, ToFolder) else []:
+        log.append("noted", hash_file(path), f"{path.suffix[1:]} report on {sha256}")
 
 
 def _is_done(one: Wanted, done: Collection[tuple[str, str]]) -> bool:

@@ -76,7 +76,7 @@ def command(  # noqa: PLR0913 - one parameter an option
         call = _train_network.Call(
             recipe, data, shards, folder, workers, threads, devices, resume=resume
         )
-        return _train_network.run(call, _training_bar)
+        return _train_network.run(call, training_bar)
     plan = read_recipe(recipe)
     faces = prepared(plan, data, cache, workers)
     if prepare_only:
@@ -90,7 +90,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     where = f"from step {run.trainer.step}" if run.resumed else "from the start"
     click.echo(f"{trained} faces to train on, {held} held out; {where}.", err=True)
     try:
-        with _training_bar(plan.steps, run.trainer.step) as on_progress:
+        with training_bar(plan.steps, run.trainer.step) as on_progress:
             finished = run.train(on_progress)
     except OSError as error:
         raise OutputRefused(
@@ -149,12 +149,14 @@ def _start(
 
 
 @contextmanager
-def _training_bar(steps: int, done: int) -> Iterator[Callable[[Progress], None]]:
+def training_bar(steps: int, done: int) -> Iterator[Callable[[Progress], None]]:
+    """A progress bar of steps with the losses beside it, on stderr."""
     with bar_on_stderr("training", steps, done) as (bar, task):
 
         def on_progress(now: Progress) -> None:
             losses = " ".join(f"{name} {value:.3f}" for name, value in now.losses.items())
-            note = f"{now.images_per_s:.1f} images/s  {losses}"
+            rate = f"{now.images_per_s:.1f} images/s  " if now.images_per_s else ""
+            note = f"{rate}{losses}"
             bar.update(task, completed=now.step, note=note)
             if not bar.console.is_terminal and now.step % _LINE_EVERY == 0:
                 left = bar.tasks[task].time_remaining or 0.0

@@ -50,6 +50,7 @@ def write_film(
     frame_rate: float | Fraction,
     *,
     crf: int = 18,
+    audio_from: str | os.PathLike[str] | None = None,
 ) -> None:
     """Write an H.264 film: MP4 with its index in front, yuv420p, BT.601 and saying so.
 
@@ -61,13 +62,18 @@ def write_film(
         frames: (H, W, 3) uint8 RGB each, all of one size; taken one at a time.
         frame_rate: Frames a second.
         crf: x264's constant rate factor, 0 (lossless) .. 51; lower is better and larger.
+        audio_from: A film or sound file whose sound goes along, its streams copied packet by
+            packet where MP4 can carry the codec and as AAC where not; its first picture lies at
+            the first frame, and it ends with the frames. None, or a film without sound: silent.
 
     Raises:
         UsageError: There are no frames, or they differ in size.
+        InputError: ``audio_from`` cannot be opened.
         OutputRefused: It cannot be written; nothing is left behind.
     """
     with replacing(Path(path)) as beside:
-        _encode(beside, frames, Fraction(frame_rate).limit_denominator(65535), crf)
+        rate = Fraction(frame_rate).limit_denominator(65535)
+        _encode(beside, frames, rate, crf, audio_from)
 
 
 @contextmanager
@@ -113,14 +119,24 @@ def _umask() -> int:
     return mask
 
 
-def _encode(path: Path, frames: Iterable[Image], rate: Fraction, crf: int) -> None:
+def _encode(
+    path: Path,
+    frames: Iterable[Image],
+    rate: Fraction,
+    crf: int,
+    audio_from: str | os.PathLike[str] | None,
+) -> None:
     import av
 
-    with av.open(
-        str(path), mode="w", format="mp4", options={"movflags": "+faststart"}
-    ) as container:
+    from unmask.media.sound_track import sound_into
+
+    options = {"movflags": "+faststart"}
+    with (
+        av.open(str(path), mode="w", format="mp4", options=options) as container,
+        sound_into(container, audio_from) as sound,
+    ):
         stream = None
-        for image in frames:
+        for number, image in enumerate(frames, 1):
             even = image[: image.shape[0] & ~1, : image.shape[1] & ~1]
             if stream is None:
                 stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf)})
@@ -135,6 +151,10 @@ def _encode(path: Path, frames: Iterable[Image], rate: Fraction, crf: int) -> No
                 )
             frame = av.VideoFrame.from_ndarray(even.copy(order="C"), format="rgb24")
             container.mux(stream.encode(frame))
+            if sound is not None:
+                sound.write_until(float(number / rate))
         if stream is None:
             raise UsageError("A film needs at least one frame.", hint="Pass frames.")
         container.mux(stream.encode(None))
+        if sound is not None:
+            sound.finish()

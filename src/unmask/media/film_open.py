@@ -55,20 +55,7 @@ def open_film(file: BinaryIO, demuxer: str, limits: Limits) -> tuple[InputContai
         UnsupportedMedia: There is no decoder for it.
         LimitExceeded: Its frames are larger than ``limits.max_pixels``.
     """
-    file.seek(0)
-    try:
-        container = av.open(
-            file,
-            mode="r",
-            format=demuxer,
-            # With the demuxer named and no protocol allowed, nothing else can be opened.
-            # (Not ``options``: PyAV before 16 crashes on those with MPEG streams.)
-            container_options={"protocol_whitelist": "none"},
-            metadata_errors="replace",
-            buffer_size=_IO_BYTES,
-        )
-    except AV_ERRORS as error:
-        raise broken(reason_of(error)) from error
+    container = open_container(file, demuxer)
     try:
         stream = _picture_stream(container)
         context = stream.codec_context
@@ -83,6 +70,28 @@ def open_film(file: BinaryIO, demuxer: str, limits: Limits) -> tuple[InputContai
         container.close()
         raise
     return container, stream
+
+
+def open_container(file: BinaryIO, demuxer: str) -> InputContainer:
+    """Open a film or sound file with one demuxer, which can reach nothing else.
+
+    Raises:
+        CorruptMedia: The header cannot be read.
+    """
+    file.seek(0)
+    try:
+        return av.open(
+            file,
+            mode="r",
+            format=demuxer,
+            # With the demuxer named and no protocol allowed, nothing else can be opened.
+            # (Not ``options``: PyAV before 16 crashes on those with MPEG streams.)
+            container_options={"protocol_whitelist": "none"},
+            metadata_errors="replace",
+            buffer_size=_IO_BYTES,
+        )
+    except AV_ERRORS as error:
+        raise broken(reason_of(error)) from error
 
 
 def _picture_stream(container: InputContainer) -> VideoStream:

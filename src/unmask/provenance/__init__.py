@@ -5,27 +5,32 @@
 >>> state.status, state.digital_source_types  # doctest: +SKIP
 (<CredentialStatus.VALID: 'valid'>, ('http://cv.iptc.org/newscodes/digitalsourcetype/...',))
 
-What people are shown of our forgeries is written by :func:`write_labelled`, and by nothing else.
-The C2PA library and the one for certificates come with the ``demo`` and ``forge`` extras; they
-are imported when something is signed or read, not with this package. Nothing here touches the
-network.
+What people are shown of our forgeries is written by :func:`write_labelled_picture` and
+:func:`write_labelled_film`, and by nothing else.
+The C2PA library and the one for certificates come with the extra ``provenance`` (and so with
+``forge`` and ``demo``); they are imported when something is signed or read, not with this
+package. Nothing here touches the network.
 """
 
-from unmask.provenance.credentials import (
-    CredentialState,
-    CredentialStatus,
-    Ingredient,
-)
+from unmask.provenance.credential_state import CredentialState, CredentialStatus
+from unmask.provenance.credentials import Ingredient
 from unmask.provenance.credentials import read as read_credentials
 from unmask.provenance.credentials import sign as sign_credentials
-from unmask.provenance.labelled import ForgeryLabel, write_labelled
+from unmask.provenance.declaration import ForgeryLabel
+from unmask.provenance.labelled import (
+    check_label,
+    write_labelled_film,
+    write_labelled_picture,
+)
 
 __all__ = [
     "CredentialState",
     "CredentialStatus",
     "ForgeryLabel",
     "Ingredient",
+    "check_label",
     "read_credentials",
     "sign_credentials",
-    "write_labelled",
+    "write_labelled_film",
+    "write_labelled_picture",
 ]

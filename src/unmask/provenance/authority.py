@@ -27,7 +27,7 @@ try:  # this module is imported only where something is signed
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 except ImportError as error:
-    raise MissingExtra.named("demo", "Signing") from error
+    raise MissingExtra.named("provenance", "Signing") from error
 
 ANCHOR = "root.pem"
 CHAIN = "chain.pem"
@@ -59,6 +59,33 @@ class Identity(NamedTuple):
 
     def __repr__(self) -> str:
         return "Identity(...)"  # a private key has no place in a log
+
+
+class IdentityFacts(NamedTuple):
+    """What people are shown of an identity.
+
+    Attributes:
+        signer: Name and organisation in the signing certificate.
+        first_day: Of its validity, ISO 8601.
+        last_day: Of its validity.
+    """
+
+    signer: str
+    first_day: str
+    last_day: str
+
+
+def describe(found: Identity) -> IdentityFacts:
+    """Say whose an identity is, and how long it is good."""
+    leaf = x509.load_pem_x509_certificates(found.chain_pem)[0]
+    oid = x509.oid.NameOID
+    names = (leaf.subject.get_attributes_for_oid(part) for part in
+             (oid.COMMON_NAME, oid.ORGANIZATION_NAME))  # fmt: skip
+    return IdentityFacts(
+        signer=", ".join(str(name[0].value) for name in names if name),
+        first_day=f"{leaf.not_valid_before_utc:%Y-%m-%d}",
+        last_day=f"{leaf.not_valid_after_utc:%Y-%m-%d}",
+    )
 
 
 def identity(folder: Path | None = None) -> Identity:

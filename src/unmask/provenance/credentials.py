@@ -11,8 +11,7 @@ Source: C2PA specification 2.x, sections "Actions", "Ingredient" and "Validation
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -27,15 +26,20 @@ from unmask.errors import (
     UnsupportedMedia,
 )
 from unmask.media.encode import replacing
-from unmask.media.origin import clean_tags
 from unmask.media.sniff import HEAD_BYTES, sniff
+from unmask.provenance.credential_state import (
+    CredentialState,
+    CredentialStatus,
+    clean_texts,
+    state_of,
+)
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from unmask.provenance.authority import Identity
 
-Action = Literal["c2pa.created", "c2pa.edited"]
+Action = Literal["c2pa.created", "c2pa.edited", "c2pa.published"]
 Relationship = Literal["parentOf", "componentOf", "inputTo"]
 
 FORMATS = {
@@ -63,42 +67,10 @@ _SETTINGS: dict[str, Any] = {
 }
 # What C2PA wants said of an ingredient before anything is said of the work itself.
 _FIRST_ACTION: dict[Relationship, str] = {"parentOf": "c2pa.opened", "componentOf": "c2pa.placed"}
-_MAX_PROBLEMS = 16
 # How the library's messages begin where the container, not the manifest, is at fault, and where
 # the file only names a place on the network, at which we do not look.
 _BROKEN_FILE = ("Other: asset could not be parsed", "Io:")
 _REMOTE = "Remote:"
-
-
-class CredentialStatus(StrEnum):
-    """What the check of a file's credentials came to."""
-
-    ABSENT = "absent"
-    """The file carries none. That is no evidence of anything."""
-    INVALID = "invalid"
-    """It carries some, but the file or they were changed, or their certificate has run out."""
-    VALID = "valid"
-    """Unchanged since it was signed, by somebody unknown."""
-    TRUSTED = "trusted"
-    """Unchanged since it was signed by somebody whom a trust anchor vouches for."""
-
-
-class CredentialState(NamedTuple):
-    """What a file's active manifest claims, and whether the claim holds.
-
-    Attributes:
-        status: The claims below mean something only if this is valid or trusted.
-        digital_source_types: NewsCodes URIs of all actions, in order.
-        generator: Name and version of the program that wrote the manifest, or None.
-        actions: Names of all actions, in order (``c2pa.opened``, ``c2pa.edited``).
-        problems: Codes of the checks that failed, or why nothing could be read.
-    """
-
-    status: CredentialStatus
-    digital_source_types: tuple[str, ...] = ()
-    generator: str | None = None
-    actions: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
 
 
 class Ingredient(NamedTuple):
@@ -115,7 +87,7 @@ class Ingredient(NamedTuple):
     title: str
 
 
-def sign(
+def sign(  # noqa: PLR0913 - keywords only, one for each thing that is declared
     source: Path,
     destination: Path,
     *,
@@ -125,6 +97,7 @@ def sign(
     ingredients: Sequence[Ingredient] = (),
     assertions: Mapping[str, Mapping[str, Any]] | None = None,
     identity: Identity | None = None,
+    record: Callable[[Path], object] | None = None,
 ) -> None:
     """Write ``source`` with signed credentials to ``destination``, whole or not at all.
 
@@ -135,11 +108,13 @@ def sign(
         source: A file in one of :data:`FORMATS`; told by its bytes, not by its name.
         destination: May be ``source``.
         title: What people are shown.
-        action: ``c2pa.edited`` needs a ``parentOf`` ingredient, ``c2pa.created`` allows none.
+        action: ``c2pa.edited`` and ``c2pa.published`` (handed on as it was) need a ``parentOf``
+            ingredient, ``c2pa.created`` allows none.
         digital_source_type: A NewsCodes URI, as in :mod:`unmask.provenance.iptc`.
         ingredients: What went into it.
         assertions: More to be signed: label (``org.unmask.forgery``) to JSON object.
         identity: Who signs; by default this installation's, made on first use.
+        record: Called with the signed file before it has its name; if it raises, there is none.
 
     Raises:
         UnsupportedMedia: The format cannot carry credentials.
@@ -165,6 +140,8 @@ def sign(
                 f"({found}); no file was written.",
                 hint="Check the certificates in the folder that UNMASK_IDENTITY names.",
             )
+        if record is not None:
+            record(beside)
 
 
 def read(path: str | Path, trust_anchors: bytes | None = None) -> CredentialState:
@@ -190,9 +167,20 @@ def read(path: str | Path, trust_anchors: bytes | None = None) -> CredentialStat
             if reader is None:
                 return CredentialState(CredentialStatus.ABSENT)
             with reader:
-                return _state(reader)
+                return state_of(reader)
         except c2pa.C2paError as error:
             return _unread(path, str(error))
+
+
+def check_ingredient(path: Path) -> None:
+    """Find out whether a file can become part of another's history.
+
+    Raises:
+        UnsupportedMedia: The format cannot carry credentials.
+        InputError: It cannot be read.
+    """
+    _mime(Path(path))
+    _c2pa()
 
 
 def _unread(path: Path, problem: str) -> CredentialState:
@@ -204,7 +192,7 @@ def _unread(path: Path, problem: str) -> CredentialState:
         )
     elsewhere = problem.startswith(_REMOTE)
     status = CredentialStatus.ABSENT if elsewhere else CredentialStatus.INVALID
-    return CredentialState(status, problems=_clean([problem]))
+    return CredentialState(status, problems=clean_texts([problem]))
 
 
 def _mime(path: Path) -> str:
@@ -227,7 +215,7 @@ def _mime(path: Path) -> str:
 
 def _check_parents(action: Action, ingredients: Sequence[Ingredient]) -> None:
     parents = sum(ingredient.relationship == "parentOf" for ingredient in ingredients)
-    expected = 1 if action == "c2pa.edited" else 0
+    expected = 0 if action == "c2pa.created" else 1
     if parents != expected:
         raise LabelFailed(
             f"{action} goes with {expected} parentOf ingredients; {parents} were given.",
@@ -254,9 +242,9 @@ def _manifest(
         for kind in _FIRST_ACTION
         if (ids := [_id(i) for i, one in enumerate(ingredients) if one.relationship == kind])
     ]
-    actions.append(
-        {"action": action, "digitalSourceType": digital_source_type, "softwareAgent": agent}
-    )
+    main = {"action": action, "digitalSourceType": digital_source_type, "softwareAgent": agent}
+    # The first action says where the picture begins: opened, or created here.
+    actions.insert(0 if action == "c2pa.created" else len(actions), main)
     return {
         "title": title,
         "claim_generator_info": [agent],
@@ -295,8 +283,9 @@ def _sign(
                     "instance_id": _id(i),
                     "label": _id(i),
                 }
-                kind = _mime(one.path)
-                with one.path.open("rb") as stream:
+                path = Path(one.path)
+                kind = _mime(path)
+                with path.open("rb") as stream:
                     builder.add_ingredient(facts, kind, stream)
             with source.open("rb") as unsigned, destination.open("w+b") as signed:
                 builder.sign(signer, mime, unsigned, signed)
@@ -305,36 +294,6 @@ def _sign(
             f"{source.name} could not be signed ({error}); no file was written.",
             hint="Check the file, and the certificates in the folder that UNMASK_IDENTITY names.",
         ) from error
-
-
-def _state(reader: Any) -> CredentialState:
-    manifest = reader.get_active_manifest() or {}
-    results = (reader.get_validation_results() or {}).get("activeManifest") or {}
-    actions = [
-        action
-        for assertion in manifest.get("assertions") or ()
-        if str(assertion.get("label")).startswith("c2pa.actions")
-        for action in (assertion.get("data") or {}).get("actions") or ()
-    ]
-    failed = (failure.get("code") for failure in results.get("failure") or ())
-    return CredentialState(
-        status=CredentialStatus(str(reader.get_validation_state()).lower()),
-        digital_source_types=_clean(action.get("digitalSourceType") for action in actions),
-        generator=_generator(manifest),
-        actions=_clean(action.get("action") for action in actions),
-        problems=_clean(failed)[:_MAX_PROBLEMS],
-    )
-
-
-def _generator(manifest: Mapping[str, Any]) -> str | None:
-    infos = manifest.get("claim_generator_info") or [{"name": manifest.get("claim_generator")}]
-    named = " ".join(str(infos[0][key]) for key in ("name", "version") if infos[0].get(key))
-    return next(iter(_clean([named])), None)
-
-
-def _clean(texts: Any) -> tuple[str, ...]:
-    """Strangers' texts without control characters, bounded in length and number."""
-    return tuple(clean_tags((str(i), text) for i, text in enumerate(texts) if text).values())
 
 
 def _context(c2pa: ModuleType, trust_anchors: bytes | None) -> Any:
@@ -352,6 +311,6 @@ def _c2pa() -> ModuleType:
     try:
         import c2pa
     except ImportError as error:
-        raise MissingExtra.named("demo", "Content credentials") from error
+        raise MissingExtra.named("provenance", "Content credentials") from error
     module: ModuleType = c2pa
     return module

@@ -8,11 +8,15 @@ Source: IPTC NewsCodes "Digital Source Type"; XMP specification part 3 (2020), s
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 import zlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from unmask.errors import UnsupportedMedia
+from unmask.media.origin import clean_tags
 from unmask.media.sniff import HEAD_BYTES, sniff
+from unmask.provenance.embedded import find_embedded
 
 _TERMS = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 COMPOSITE_CAPTURE = _TERMS + "compositeCapture"
@@ -21,10 +25,49 @@ COMPOSITE_WITH_TRAINED = _TERMS + "compositeWithTrainedAlgorithmicMedia"
 """A capture into which a trained generator painted: learned swaps, lip-sync, restoration."""
 TRAINED = _TERMS + "trainedAlgorithmicMedia"
 """Made wholly by a trained generator."""
+SYNTHETIC = frozenset(
+    {
+        TRAINED,
+        COMPOSITE_WITH_TRAINED,
+        _TERMS + "algorithmicMedia",
+        _TERMS + "compositeSynthetic",
+    }
+)
+"""Types by which a file says that at least a part of it was made, not captured."""
+REAL = frozenset(
+    {
+        _TERMS + name
+        for name in (
+            "digitalCapture",
+            "computationalCapture",
+            "negativeFilm",
+            "positiveFilm",
+            "print",
+        )
+    }
+)
+"""Types by which a file says that it was captured. They prove nothing."""
+OTHER = frozenset(
+    {
+        _TERMS + name
+        for name in (
+            "humanEdits",
+            "algorithmicallyEnhanced",
+            "compositeCapture",
+            "composite",
+            "screenCapture",
+            "digitalCreation",
+            "virtualRecording",
+        )
+    }
+)
+"""Types that say neither."""
 
 _JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _PNG_XMP = b"XML:com.adobe.xmp\0\0\0\0\0"  # keyword, not compressed, no language, no translation
 _MP4_XMP = bytes.fromhex("BE7ACFCB97A942E89C71999491E3AFAC")
+_PROPERTY = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"
+_RESOURCE = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}resource"
 _PNG_HEAD_BYTES = 8 + 25  # signature and IHDR, which must be the first chunk
 
 
@@ -65,6 +108,54 @@ def declare(path: Path, source_type: str) -> None:
             f"The IPTC digital source type cannot be written into {mime}.",
             hint="Write a JPEG, PNG or MP4 file.",
         )
+
+
+def read(path: Path) -> tuple[str, ...]:
+    """The digital source types that a file's XMP states; nobody vouches for them.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    return source_types(find_embedded(path).xmp)
+
+
+def source_types(packets: Sequence[bytes]) -> tuple[str, ...]:
+    """The distinct digital source types in RDF elements of XMP, cleaned and bounded, in order.
+
+    Args:
+        packets: As :func:`unmask.provenance.embedded.find_embedded` finds them; what is malformed
+            states nothing.
+    """
+    stated = [value for packet in packets for value in _stated(packet)]
+    cleaned = clean_tags((str(i), value) for i, value in enumerate(stated))
+    return tuple(dict.fromkeys(cleaned.values()))
+
+
+def of_term(name: str) -> str:
+    """The NewsCodes URI of a term (``trainedAlgorithmicMedia``)."""
+    return _TERMS + name
+
+
+def term(source_type: str) -> str:
+    """The last part of a NewsCodes URI (``trainedAlgorithmicMedia``), or the text as it is."""
+    return (
+        source_type.removeprefix("https:")
+        .removeprefix("http:")
+        .removeprefix(_TERMS.removeprefix("http:"))
+    )
+
+
+def _stated(packet: bytes) -> Iterator[str]:
+    if b"<!" in packet:  # entities have no place in XMP, and can be made to grow without end
+        return
+    try:
+        root = ET.fromstring(packet)  # noqa: S314 - bounded, and without entities
+    except (ET.ParseError, ValueError, LookupError):
+        return
+    for element in root.iter():
+        if element.tag == _PROPERTY:
+            yield element.get(_RESOURCE) or element.text or ""
+        yield element.get(_PROPERTY, "")
 
 
 def _insert(path: Path, offset_bytes: int, part: bytes) -> None:

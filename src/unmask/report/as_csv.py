@@ -29,6 +29,7 @@ HEADER: tuple[str, ...] = (
     "errors",
     "tool_version",
     "schema_version",
+    "basis",
 )
 
 # What makes a spreadsheet take a cell for a formula; the full-width forms do so in
@@ -85,6 +86,7 @@ def _cells(row: FileRow) -> tuple[str, ...]:
         safe_cell(";".join(row.errors)),
         safe_cell(row.tool_version),
         safe_cell(row.schema_version),
+        "declaration" if row.declared else "findings",
     )
 
 

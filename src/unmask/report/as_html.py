@@ -19,7 +19,7 @@ from unmask.report import drawing, palette, words
 from unmask.report.rows import ReportOrRow, as_rows, by_urgency
 from unmask.report.text import clock, number, percent, shorten, signed, size_words, visible_text
 from unmask.report.view import build_view
-from unmask.types import Label, Report
+from unmask.types import Label, Report, Verdict
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -47,7 +47,8 @@ def to_html(reports: Sequence[Report] | Report) -> str:
     first = several[0]
     if len(several) == 1:
         name = shorten(visible_text(first.input.name), 80)
-        title = f"{words.label_words(first.verdict.label)}: {name}"
+        declared = first.verdict.basis == "declaration"
+        title = f"{words.verdict_words(first.verdict.label, declared=declared)}: {name}"
     else:
         title = f"{len(several)} files, report on face manipulation"
     tool = shorten(visible_text(f"{first.tool.name} {first.tool.version}"), 80)
@@ -144,6 +145,7 @@ def _environment() -> Environment:
         tone=_tone,
         vis=_shown,
         words=words.label_words,
+        verdict_words=_verdict_words,
     )
     environment.globals["map_legend"] = drawing.map_legend
     return environment
@@ -170,6 +172,10 @@ def _pairs(texts: Mapping[str, str]) -> list[tuple[str, str]]:
 
 def _status(status: str) -> str:
     return _STATUS[status]
+
+
+def _verdict_words(verdict: Verdict) -> str:
+    return words.verdict_words(verdict.label, declared=verdict.basis == "declaration")
 
 
 def _tone(label: Label) -> str:

@@ -36,6 +36,7 @@ class FileRow:
         tool_version: Version that spoke, or empty.
         schema_version: Schema of the report, or empty.
         href: Relative path of the file's own page, or None. Used by the index page.
+        declared: Whether the file's own declaration decided the label, not what was found.
     """
 
     name: str
@@ -58,6 +59,7 @@ class FileRow:
     tool_version: str = ""
     schema_version: str = ""
     href: str | None = None
+    declared: bool = False
 
     @classmethod
     def from_report(
@@ -93,6 +95,7 @@ class FileRow:
             tool_version=report.tool.version,
             schema_version=report.schema_version,
             href=href,
+            declared=verdict.basis == "declaration",
         )
 
     @classmethod

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from unmask.report.rows import FileRow, ReportOrRow, as_rows
 from unmask.report.text import shorten, signed, visible_text
-from unmask.report.words import label_symbol, label_words
+from unmask.report.words import label_symbol, verdict_words
 from unmask.types import Label
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _columns(row: FileRow, encoding: str, *, ascii_only: bool) -> list[Text]:
     score = signed(row.log10_lr) if row.log10_lr is not None else "-"
     return [
         cell(shorten(visible_text(row.name), _NAME_CHARACTERS)),
-        cell(f"{symbol} {label_words(row.label)}", _STYLES[row.label]),
+        cell(f"{symbol} {verdict_words(row.label, declared=row.declared)}", _STYLES[row.label]),
         cell(score.replace("−", "-")),  # noqa: RUF001 - people copy this into other programs
         cell(str(row.faces)),
         cell(_frames(row)),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from unmask.report.chart import MAX_BINS, describe, timeline_chart
 from unmask.report.drawing import place_in_picture, scale_ruler
+from unmask.report.origin import origin_rows, trace_rows
 from unmask.report.words import times_words, verbal_scale
 from unmask.types import FaceReport, Interval, Problem, Report
 
@@ -64,7 +65,8 @@ class ReportView:
         scale_words: The finding on the verbal scale.
         times: The finding as a comparison.
         peaks: Stretches of time with the highest mean score.
-        provenance: What a signed or written origin says.
+        origin: What the file says of its origin.
+        traces: What camera, program and encoder left.
         metadata: Tags of the file.
         more_metadata: How many tags are in the JSON only.
         problems: Errors.
@@ -80,11 +82,17 @@ class ReportView:
     scale_words: str
     times: str
     peaks: Sequence[Interval]
-    provenance: Sequence[tuple[str, str]]
+    origin: Sequence[tuple[str, str]]
+    traces: Sequence[tuple[str, str]]
     metadata: Sequence[tuple[str, str]]
     more_metadata: int
     problems: Sequence[Problem]
     more_problems: int
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether the file's own declaration decided the label."""
+        return self.report.verdict.basis == "declaration"
 
     @property
     def is_still(self) -> bool:
@@ -116,7 +124,8 @@ def build_view(report: Report, anchor: str) -> ReportView:
         scale_words=verbal_scale(finding) if known else "",
         times=times_words(finding) if known else "",
         peaks=_peaks(report),
-        provenance=sorted(report.provenance.items())[:LISTED_TEXTS],
+        origin=origin_rows(report.provenance),
+        traces=trace_rows(report.provenance)[:LISTED_TEXTS],
         metadata=metadata[:LISTED_TEXTS],
         more_metadata=max(0, len(metadata) - LISTED_TEXTS),
         problems=report.errors[:LISTED_TEXTS],

@@ -58,6 +58,11 @@ def label_words(label: Label) -> str:
     return _LABELS[label][0]
 
 
+def verdict_words(label: Label, *, declared: bool) -> str:
+    """Return the label's phrase, or that the file itself decided it (``Declared synthetic``)."""
+    return "Declared synthetic" if declared else label_words(label)
+
+
 def label_sentence(label: Label) -> str:
     """Return the label as one plain sentence."""
     return _LABELS[label][1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,12 +29,14 @@ from unmask.scanning.gate import (
     too_many_faces,
 )
 from unmask.scanning.judge import judge_face, judge_input
+from unmask.scanning.origin import WatermarkWatch, decide, origin_of
 from unmask.types import SCHEMA_VERSION, DetectorResult, Limits, Method, Problem, Reason, Report
 
 if TYPE_CHECKING:
     from unmask.media import Media
     from unmask.scanning.evidence import TrackEvidence
     from unmask.types import MediaInfo, Verdict
+    from unmask.types_of_origin import Provenance
 
 MAX_FACES = 50
 _FRAMES_AHEAD = 3
@@ -54,13 +57,16 @@ class Scanner:
         limits: What is refused before decoding.
         offline: Never fetch the face models; None takes the setting ``UNMASK_OFFLINE``.
         crops: Put face crops and map overlays into the report.
+        trust_anchors: Root certificates in PEM whose content credentials are called trusted.
         progress: Called with (name, bytes done, bytes in all) while face models are fetched.
 
     Raises:
         UnknownEntry: There is no such detector.
         ModelUnavailable: Face models or weights are absent or altered, or the calibration belongs
             to other weights.
-        UsageError: ``frames`` is not positive, or the weights are those of another detector.
+        UsageError: ``frames`` is not positive, the weights are those of another detector, or the
+            trust anchors are malformed.
+        MissingExtra: Trust anchors were given, and the extra ``provenance`` is not installed.
 
     Example:
         >>> scanner = Scanner()  # doctest: +SKIP
@@ -68,7 +74,7 @@ class Scanner:
         <Label.INCONCLUSIVE: 'inconclusive'>
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keywords only, one for each thing that can be chosen
         self,
         *,
         detector: str | None = None,
@@ -78,11 +84,13 @@ class Scanner:
         limits: Limits | None = None,
         offline: bool | None = None,
         crops: bool = True,
+        trust_anchors: bytes | None = None,
         progress: assets.Progress | None = None,
     ) -> None:
         self._sampling = Sampling(frames=frames)
         self._limits = limits or Limits()
         self._crops = crops
+        self._trust_anchors = _checked(trust_anchors)
         fitted = read_calibration(Path(calibration)) if calibration is not None else None
         path = Path(weights) if weights is not None else None
         # What was named is looked at before anything is fetched; the package's own can wait.
@@ -121,9 +129,11 @@ class Scanner:
         with open_media(path, limits=self._limits, sampling=self._sampling) as media:
             dense = self._sampling.frames is None and media.info.kind != "image"
             analyzer = Analyzer(self._finder, self.detector, dense=dense)
+            watch = WatermarkWatch(media.info, dense=dense)
             with ahead(media.frames(), _depth(media.info)) as frames:
-                evidence = analyzer.run(frames)
-            return self._report(media, evidence, started_at, name or media.info.name)
+                evidence = analyzer.run(watch.watching(frames))
+            origin = origin_of(Path(path), media.info, watch.finding(), self._trust_anchors)
+            return self._report(media, evidence, origin, started_at, name or media.info.name)
 
     def scan_or_explain(self, path: str | os.PathLike[str], *, name: str | None = None) -> Report:
         """Scan one input; whatever goes wrong with it is told in the report, not raised.
@@ -198,10 +208,13 @@ class Scanner:
                 "max_duration_s": str(limits.max_duration_s),
                 "max_frames": str(limits.max_frames),
                 "max_faces": str(MAX_FACES),
+                "trust_anchors": _digest(self._trust_anchors),
             },
         )
 
-    def _report(self, media: Media, evidence: Evidence, started_at: str, name: str) -> Report:
+    def _report(
+        self, media: Media, evidence: Evidence, origin: Provenance, started_at: str, name: str
+    ) -> Report:
         info = media.info
         # A moving format that holds one picture only is judged as the picture it is.
         film = info.kind != "image" and evidence.frames_seen > 1
@@ -220,7 +233,7 @@ class Scanner:
             started_at=started_at,
             ended_at=_now(),
             coverage=assemble.coverage_of(evidence, info, media.stopped_early),
-            verdict=verdict,
+            verdict=decide(verdict, origin),
             faces=[
                 assemble.face_report(track, judged, crops=self._crops)
                 for track, judged in zip(tracks, verdicts, strict=True)
@@ -237,6 +250,7 @@ class Scanner:
             ],
             method=self.method(film=film),
             limitations=assemble.limitations(self.detector.spec),
+            provenance=origin,
             timeline=assemble.intervals(evidence.timeline, evidence.last_s) if film else [],
             errors=_problems(media.stopped_early, unchanged=unchanged),
         )
@@ -267,6 +281,19 @@ def _calibration_for(
         hint="Fit one for these weights with 'unmask calibrate', or leave --calibration out to "
         "get scores without a verdict.",
     )
+
+
+def _checked(trust_anchors: bytes | None) -> bytes | None:
+    """Refuse malformed anchors once, not with every file that carries credentials."""
+    if trust_anchors is not None:
+        from unmask.provenance import authority
+
+        authority.check_anchors(trust_anchors)
+    return trust_anchors
+
+
+def _digest(trust_anchors: bytes | None) -> str:
+    return "none" if trust_anchors is None else hashlib.sha256(trust_anchors).hexdigest()
 
 
 def _identity(path: str | os.PathLike[str], limits: Limits) -> tuple[str | None, int]:

@@ -12,6 +12,7 @@ from unmask.bench.comparison.measures import RESAMPLES
 if TYPE_CHECKING:
     from unmask.bench.comparison.costs import Costs
     from unmask.bench.comparison.embedding import Embedding
+    from unmask.bench.comparison.heat_map_panels import HeatMapPanel
     from unmask.bench.comparison.stress import StressPoint
     from unmask.bench.comparison.tables import Record, Tables
 
@@ -50,6 +51,7 @@ class Comparison:
         adversarial: Points of the curves over attacks.
         costs: Costs by detector.
         embeddings: Features laid out.
+        heat_maps: Where networks looked.
         published: Numbers from elsewhere.
         failures: What came to nothing.
         resamples: Of each bootstrap.
@@ -64,6 +66,7 @@ class Comparison:
     adversarial: Sequence[StressPoint] = ()
     costs: dict[str, Costs] = field(default_factory=dict)
     embeddings: Sequence[Embedding] = ()
+    heat_maps: Sequence[HeatMapPanel] = ()
     published: Sequence[Published] = ()
     failures: Sequence[Failure] = ()
     resamples: int = RESAMPLES

@@ -41,7 +41,8 @@ def as_html(found: Comparison) -> str:
         version=__version__,
         # Constant text of this package.
         style=Markup(style),  # noqa: S704
-        csp=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
+        csp=f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; "
+        "form-action 'none'",
     )
     return page.lstrip() + "\n"
 

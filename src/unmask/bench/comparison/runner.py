@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from unmask.bench.comparison.entries import entries
 from unmask.bench.comparison.findings import Comparison, Failure
+from unmask.bench.comparison.heat_map_panels import HeatMapPanel, panels_of
 from unmask.bench.comparison.outputs import study_facts, write_comparison
 from unmask.bench.comparison.score_files import read_scores
 from unmask.bench.comparison.scores import TEST, ScoreTable, concatenate
@@ -85,6 +86,7 @@ class _Session:
         self.attacked: list[Stressed] = []
         self.costs: dict[str, Costs] = {}
         self.embeddings: list[Embedding] = []
+        self.heat_maps: list[HeatMapPanel] = []
         self.failures: list[Failure] = []
 
     def scores(self, run: Run) -> list[ScoreTable]:
@@ -132,6 +134,12 @@ class _Session:
                             features_of(run, network, picture, self.tests, place)
                         )
 
+            for shown in self.study.heat_maps:
+                if not shown.networks or title in shown.networks:
+                    with self.told(run, "heat maps"):
+                        test = self.tests[shown.test]
+                        self.heat_maps += panels_of(run, network, shown, test, table, place)
+
     def _attack(
         self, run: Run, network: DetectorNetwork, asked: Adversarial, threshold: float
     ) -> None:
@@ -164,6 +172,7 @@ class _Session:
             adversarial=_points(table, self.attacked, "accuracy", study.resamples),
             costs=self.costs,
             embeddings=sorted(self.embeddings, key=lambda one: order.index(one.title)),
+            heat_maps=self.heat_maps,
             published=study.published,
             failures=self.failures,
             resamples=study.resamples,

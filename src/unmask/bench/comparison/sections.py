@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from unmask.bench.comparison import plots
+from unmask.bench.comparison.embedded_picture import as_image
 from unmask.bench.comparison.entries import IMAGE, VIDEO, VOTE
 from unmask.bench.comparison.findings import Comparison, Failure
 from unmask.bench.comparison.measures import METRICS
@@ -67,7 +68,7 @@ def page_sections(found: Comparison) -> list[PageSection]:
     every = [
         *(_overall(found, name, place) for place, name in enumerate(found.data_sets())),
         _crossed(found), _left_out(found), _slices(found), _robustness(found),
-        _adversarial(found), _costs(found), _embeddings(found), _failures(found),
+        _adversarial(found), _costs(found), _embeddings(found), _heat_maps(found), _failures(found),
     ]  # fmt: skip
     return [one for one in every if one.drawings or one.tables]
 
@@ -367,6 +368,20 @@ def _mixing(one: Embedding) -> Text:
     if math.isnan(one.mixing):
         return replace(NOTHING, note="one set only")
     return Text(f"{one.mixing:.2f}")
+
+
+def _heat_maps(found: Comparison) -> PageSection:
+    drawings = tuple(
+        Drawing(as_image(one.picture, f"{one.detector}: {one.caption}"),
+                f"{one.detector}: {one.caption}")
+        for one in found.heat_maps
+    )  # fmt: skip
+    return PageSection(
+        "heat-maps", "Where they looked",
+        ("Faces below belong to the data sets: their terms decide whether this page may be handed "
+         "on. A heat map says which places moved the score; it proves no manipulation.",),
+        drawings,
+    )  # fmt: skip
 
 
 def _failures(found: Comparison) -> PageSection:

@@ -137,6 +137,23 @@ class Features:
 
 
 @dataclass(frozen=True)
+class HeatMaps:
+    """Where networks looked; the page then shows faces of the set. Image networks only.
+
+    Attributes:
+        test: Name of the test set.
+        faces: So many of each kind: sure hits, misses, false alarms.
+        networks: Titles of the networks; empty: all.
+        methods: Names of heat maps; empty: the most telling that a network allows.
+    """
+
+    test: str
+    faces: int = 2
+    networks: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Study:
     """All of a study but its training, which is a recipe without network, seed and size.
 
@@ -154,6 +171,7 @@ class Study:
         adversarial: Attacks, or none.
         costs: Speed, memory and size, or none.
         features: The picture of features, or none.
+        heat_maps: Where networks looked, or none.
     """
 
     title: str
@@ -169,6 +187,7 @@ class Study:
     adversarial: tuple[Adversarial, ...] = ()
     costs: tuple[CostSettings, ...] = ()
     features: tuple[Features, ...] = ()
+    heat_maps: tuple[HeatMaps, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -218,7 +237,7 @@ def read_study(path: Path) -> Plan:
     training = _table(table.pop("training", {}), f"{path.name}: training")
     overrides = _overrides(table, path.name)
     # Each is there once or not at all; as lists they share the checks of everything else.
-    for name in ("robustness", "adversarial", "costs", "features"):
+    for name in ("robustness", "adversarial", "costs", "features", "heat_maps"):
         if isinstance(table.get(name), dict):
             table[name] = [table[name]]
     study: Study = _build(Study, table, path.name)
@@ -290,6 +309,7 @@ def _complaints(study: Study) -> Iterator[tuple[bool, str]]:
     yield not study.seeds or len(set(study.seeds)) < len(study.seeds), "seeds must be different"
     yield study.resamples < 1, "resamples must be at least 1"
     yield any(a.faces < 1 for a in study.adversarial), "adversarial.faces must be at least 1"
+    yield any(h.faces < 1 for h in study.heat_maps), "heat_maps.faces must be at least 1"
     yield (
         any("transfer" in a.attacks and not a.surrogate for a in study.adversarial),
         ("the attack transfer needs adversarial.surrogate"),
@@ -311,6 +331,9 @@ def _names(
             get_attack(name)
         if attacked.surrogate:
             yield attacked.surrogate, titles, "network"
+    for shown in study.heat_maps:
+        yield shown.test, tests, "test"
+        yield from ((name, titles, "network") for name in shown.networks)
     for picture in study.features:
         yield from ((name, titles, "network") for name in picture.networks)
         yield from ((name, tests, "test") for name in picture.tests)

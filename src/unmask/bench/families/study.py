@@ -1,0 +1,212 @@
+"""The study: forge held-out faces by every family, score the detector, leave families out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unmask.bench.comparison.measures import Cell, measure
+from unmask.bench.comparison.runner import run_study
+from unmask.bench.comparison.score_files import read_scores, write_scores
+from unmask.bench.comparison.scores import ScoreTable, concatenate, from_faces
+from unmask.bench.comparison.study import NetworkChoice, Plan, ScoredSet, Study
+from unmask.bench.comparison.study_runs import Place, Stores, fingerprint, slug
+from unmask.bench.face_choice import ChosenFaces
+from unmask.bench.families.detector_scores import face_logits, shipped_threshold
+from unmask.datasets.shards import ShardStore
+from unmask.detectors.choice import open_detector
+from unmask.forge.face_forgers import FaceForger, forgers_of
+from unmask.forge.forged_data_set import ForgingPlan, forge_data_set
+
+if TYPE_CHECKING:
+    from unmask.bench.comparison.tables import Record
+    from unmask.bench.face_choice import FaceChoice
+    from unmask.bench.families.recipe import FamiliesPlan, LeftOut
+    from unmask.detectors.base import Detector
+
+Say = Callable[[str], None]
+_TRAINING = "training"
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyRow:
+    """One family on one set of faces.
+
+    Attributes:
+        test: Name of the faces.
+        method: Id of the family.
+        title: For people.
+        family: ``swap``, ``blending`` ...
+        trained_with: Whether the detector met it in training.
+        cell: The detector's numbers against all real faces of the test.
+    """
+
+    test: str
+    method: str
+    title: str
+    family: str
+    trained_with: bool
+    cell: Cell
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """All that was measured.
+
+    Attributes:
+        rows: A family and test each.
+        threshold: The shipped threshold, a logit.
+        scores: Of the detector, all tests.
+        with_all: The small network trained with every family, by family and test.
+        without: The same trained without the family that it is tested on.
+    """
+
+    rows: Sequence[FamilyRow]
+    threshold: float
+    scores: ScoreTable
+    with_all: Sequence[Record]
+    without: Sequence[Record]
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Where the study reads and writes, and with what it computes."""
+
+    out: Path
+    stores: Stores
+    data: Path | None
+    threads: int | None
+    say: Say
+
+
+def run_families(plan: FamiliesPlan, place: Workplace) -> Found:
+    """Run the study, or go on with it: shards, scores and trainings that are there are kept.
+
+    Raises:
+        UsageError: The study contradicts itself.
+        InputError: A store or a run is absent or damaged.
+        OutputRefused: Something cannot be written.
+    """
+    study = plan.study
+    forgers = forgers_of((*study.methods, *study.runs))
+    detector = open_detector(study.detector)
+    threshold = shipped_threshold(detector)
+    rows: list[FamilyRow] = []
+    tables: list[ScoreTable] = []
+    for test in study.tests:
+        store = _forged(test, forgers, plan, place, "test", study.per_face)
+        table = _scored(detector, store, test, place)
+        tables.append(table)
+        rows += [_row(table, test.name, one, plan, threshold) for one in forgers]
+    scores = concatenate(tables)
+    records: tuple[Sequence[Record], Sequence[Record]] = ((), ())
+    for left_out in study.left_out:
+        records = _left_out(left_out, forgers, plan, place)
+    return Found(rows, threshold, scores, *records)
+
+
+def _forged(
+    choice: FaceChoice,
+    forgers: Sequence[FaceForger],
+    plan: FamiliesPlan,
+    place: Workplace,
+    split: str,
+    per_face: int,
+) -> ShardStore:
+    """The chosen faces and their forgeries, as shards that are made once."""
+    faces = place.stores.get(choice.path)
+    chosen = ChosenFaces(faces, choice.rows(faces.columns))
+    key = fingerprint(choice, [one.id for one in forgers], per_face, plan.study.seed, split)
+    folder = place.out / "forged" / f"{slug(choice.name)}-{key}"
+    # Official splits of the faces mean nothing here: all of a choice serves one purpose.
+    chosen.columns = dataclasses.replace(chosen.columns, split=np.full(len(chosen), split))
+    told = -1
+
+    def on_progress(now: object) -> None:
+        nonlocal told
+        done, total = getattr(now, "sources", 0), getattr(now, "total", 1)
+        if 5 * done // total > told:
+            told = 5 * done // total
+            place.say(f"{choice.name}: forged {done} of {total} originals")
+
+    made = forge_data_set(
+        chosen, forgers, folder, ForgingPlan(per_face, plan.study.seed), on_progress=on_progress
+    )
+    if made.losses:
+        place.say(f"{choice.name}: {len(made.losses)} faces could not be forged")
+    return ShardStore(folder)
+
+
+def _scored(
+    detector: Detector, store: ShardStore, test: FaceChoice, place: Workplace
+) -> ScoreTable:
+    columns = dataclasses.replace(
+        store.columns, data_set=np.full(len(store), test.name), split=np.full(len(store), "test")
+    )
+    key = fingerprint(columns.sample_id.tolist(), detector.weights_sha256)
+    path = place.out / "scores" / f"{slug(test.name)}-{key}.parquet"
+    if path.is_file():
+        return read_scores(path)
+    place.say(f"{test.name}: {detector.spec.id} scores {len(store):,} faces")
+    logits = face_logits(detector, store, np.arange(len(store)))
+    table = from_faces(columns, logits, detector=detector.spec.id,
+                       trained_on=" + ".join(detector.spec.training_sets))  # fmt: skip
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_scores(path, table)
+    return table
+
+
+def _row(
+    table: ScoreTable, test: str, forger: FaceForger, plan: FamiliesPlan, threshold: float
+) -> FamilyRow:
+    mine = (table.y_true == 0) | (table.method == forger.id)
+    cell = measure(
+        table.y_true[mine], table.logit[mine][None], table.source_id[mine],
+        thresholds=threshold, resamples=plan.study.resamples,
+    )  # fmt: skip
+    facts = forger.facts
+    return FamilyRow(
+        test, forger.id, str(facts.get("title", forger.id)), str(facts.get("family", "")),
+        forger.id in plan.study.trained_with, cell,
+    )  # fmt: skip
+
+
+def _left_out(
+    asked: LeftOut, forgers: Sequence[FaceForger], plan: FamiliesPlan, place: Workplace
+) -> tuple[Sequence[Record], Sequence[Record]]:
+    """Train the small network with and without each family; score it on the same tests."""
+    trained_on = _forged(asked.faces, forgers, plan, place, "train", asked.per_face)
+    tests = []
+    for test in plan.study.tests:
+        store = _forged(test, forgers, plan, place, "test", plan.study.per_face)
+        tests.append(ScoredSet(name=test.name, path=store.folder.name))
+    training = {
+        "data": {"stores": [{"name": _TRAINING, "path": trained_on.folder.name}]},
+        **plan.training,
+    }
+    left_out = asked.methods or tuple(one.id for one in forgers)
+    study = Study(
+        title=f"{asked.network}, with and without each family",
+        about=plan.study.about,
+        networks=(NetworkChoice(asked.network),),
+        tests=tuple(tests),
+        seeds=asked.seeds,
+        left_out=left_out,
+        resamples=plan.study.resamples,
+    )
+    lab = Place(
+        out=place.out / "left-out",
+        stores=Stores(place.out / "forged"),
+        data=place.data,
+        workers=0,
+        threads=place.threads,
+        say=place.say,
+    )
+    found = run_study(Plan(study, training, {}, plan.folder, plan.name), lab,
+                      command=f"unmask bench families {plan.name}.toml")  # fmt: skip
+    return found.tables.seen, found.tables.left_out

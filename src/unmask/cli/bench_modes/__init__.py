@@ -1,0 +1,1 @@
+"""What ``unmask bench`` does beside measuring and comparing, one module a mode."""

@@ -1,0 +1,1 @@
+"""The commands of ``unmask forge``, one module each."""

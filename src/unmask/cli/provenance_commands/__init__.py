@@ -1,0 +1,1 @@
+"""The commands of ``unmask provenance``, a module each."""

@@ -1,0 +1,81 @@
+"""Recipes of generators, and the material that they name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("torch", reason="the extra 'forge' is not installed")
+
+from unmask.errors import NotFound, UnknownEntry, UsageError
+from unmask.forge.recipe import ForgeRecipe, MaterialRecipe, gather, read_recipe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WHOLE = """
+method = "autoencoder_swap"
+steps = 300
+seed = 4
+[config]
+batch = 4
+[material]
+faces = ["one.mp4"]
+other = ["two.mp4"]
+margin = 1.4
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "recipe.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_recipe_is_read(tmp_path: Path) -> None:
+    found = read_recipe(written(tmp_path, WHOLE))
+    assert (found.method, found.steps, found.seed) == ("autoencoder_swap", 300, 4)
+    assert found.generator_config().batch == 4
+    assert found.material == MaterialRecipe(("one.mp4",), ("two.mp4",), margin=1.4)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("steps", "stepps", "Did you mean 'steps'"),
+        ("margin", "magin", "Did you mean 'margin'"),
+        ("batch = 4", "bach = 4", "no key 'bach'"),
+        ("steps = 300", 'steps = "many"', "was to be int"),
+        ('faces = ["one.mp4"]', 'faces = "one.mp4"', "tuple"),
+        ('method = "autoencoder_swap"', "", "names no method"),
+        ("[config]", "[config", "is not TOML"),
+        ("batch = 4", "batch = true", "was to be of the kind"),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path: Path, old: str, new: str, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_recipe(written(tmp_path, WHOLE.replace(old, new, 1)))
+    assert said in str(caught.value)
+
+
+def test_an_unknown_method_names_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(UnknownEntry, match="autoencoder_swap"):
+        read_recipe(written(tmp_path, WHOLE.replace("autoencoder_swap", "autoencoder_swop")))
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="no recipe"):
+        read_recipe(tmp_path / "none.toml")
+
+
+def test_a_swap_of_two_wants_two(tmp_path: Path) -> None:
+    one = ForgeRecipe("autoencoder_swap", material=MaterialRecipe(faces=("a",)))
+    with pytest.raises(UsageError, match="the faces of one came"):
+        gather(one, tmp_path)
+
+
+def test_the_shipped_recipes_are_sound(repository: Path) -> None:
+    found = sorted((repository / "recipes" / "forge").glob("*.toml"))
+    assert found
+    assert all(read_recipe(path).material.faces for path in found)

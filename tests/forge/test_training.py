@@ -1,0 +1,144 @@
+"""Runs of generators: resumed as unbroken, the best kept, nothing unlabelled."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra 'forge' is not installed")
+
+from unmask.errors import CorruptMedia, EnvironmentProblem, NotFound, UsageError  # noqa: E402
+from unmask.forge import training  # noqa: E402
+from unmask.forge.run_record import checked_consent, read_record, record_of  # noqa: E402
+from unmask.forge.training import GeneratorRun, Schedule, load_generator  # noqa: E402
+from unmask.generators.base import GENERATORS  # noqa: E402
+from unmask.provenance import CredentialStatus, read_credentials  # noqa: E402
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from unmask.generators.material import Material
+
+METHOD = "autoencoder_swap"
+CONSENT = "Both are drawn; nobody is shown."
+QUICK = Schedule(6, evaluate_every=2, preview_every=1000, save_every=1)
+
+
+def new_run(folder: Path, material: Material, seed: int = 1, **options: Any) -> GeneratorRun:
+    cls = GENERATORS.get(METHOD)
+    config = cls.config_class.from_mapping(cls.small)
+    record = record_of(cls.spec, config, material, seed=seed, consent=CONSENT)
+    return GeneratorRun(record, config, material, folder, **options)
+
+
+@pytest.fixture
+def no_preview(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the sheet out where it is not what is tested: signing takes a moment."""
+    monkeypatch.setattr(GeneratorRun, "write_preview", lambda _run: None)
+
+
+@pytest.mark.usefixtures("no_preview")
+def test_a_resumed_run_equals_an_unbroken_one(tmp_path: Path, two_people: Material) -> None:
+    unbroken = new_run(tmp_path / "unbroken", two_people)
+    assert unbroken.train(QUICK)
+    broken = new_run(tmp_path / "broken", two_people)
+
+    def stop_at_three(now: training.Progress) -> None:
+        if now.step == 3:
+            broken._stop()
+
+    assert not broken.train(QUICK, stop_at_three) or broken.step == 4
+    resumed = new_run(tmp_path / "broken", two_people)
+    assert 0 < resumed.step < 6
+    assert resumed.train(QUICK)
+    assert_same_state(unbroken, resumed)
+    rows = [list(csv.reader((run.folder / "log.csv").open())) for run in (unbroken, resumed)]
+    assert rows[0][-1] == rows[1][-1]
+
+
+def assert_same_state(one: GeneratorRun, other: GeneratorRun) -> None:
+    ours, theirs = one.generator.networks.state_dict(), other.generator.networks.state_dict()
+    assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+    for name, average in one.averages.items():
+        mine, yours = average.state, other.averages[name].state
+        assert all(torch.equal(mine[key], yours[key]) for key in mine)
+
+
+@pytest.mark.usefixtures("no_preview")
+def test_the_best_weights_are_kept(
+    tmp_path: Path, two_people: Material, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = new_run(tmp_path, two_people)
+    spec = run.generator.spec
+    values = iter([20.0, 25.0, 10.0] if spec.higher_is_better else [20.0, 15.0, 30.0])
+    monkeypatch.setattr(run.generator, "held_out_figures", lambda: {spec.selected_by: next(values)})
+    run.train(QUICK)
+    kept = torch.load(tmp_path / training.WEIGHTS, weights_only=True)
+    assert kept["step"] == 4
+    generator, record = load_generator(tmp_path)
+    assert record.method == METHOD
+    assert record.consent == CONSENT
+    assert not generator.networks.training
+
+
+@pytest.mark.usefixtures("no_preview")
+def test_a_loss_that_is_no_number_ends_it_and_loses_nothing(
+    tmp_path: Path, two_people: Material, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = new_run(tmp_path, two_people)
+    step = run.generator.training_step
+
+    def broken_step(batch: Any, number: int) -> dict[str, float]:
+        return {"loss": float("nan")} if number == 4 else step(batch, number)
+
+    monkeypatch.setattr(run.generator, "training_step", broken_step)
+    with pytest.raises(EnvironmentProblem, match="became nan at step 4"):
+        run.train(QUICK)
+    assert new_run(tmp_path, two_people).step == 3
+
+
+def test_the_preview_is_labelled(tmp_path: Path, two_people: Material) -> None:
+    run = new_run(tmp_path, two_people)
+    run.train(Schedule(2))
+    state = read_credentials(tmp_path / training.PREVIEW)
+    assert state.status is CredentialStatus.VALID
+    assert any("trainedAlgorithmicMedia" in one.replace("WithT", "t")
+               for one in state.digital_source_types)  # fmt: skip
+
+
+@pytest.mark.usefixtures("no_preview")
+def test_a_folder_of_another_run_is_refused(tmp_path: Path, two_people: Material) -> None:
+    new_run(tmp_path, two_people).train(Schedule(1))
+    with pytest.raises(UsageError, match="another method"):
+        new_run(tmp_path, two_people, seed=2)
+    assert new_run(tmp_path, two_people, seed=2, fresh=True).step == 0
+
+
+@pytest.mark.usefixtures("no_preview")
+def test_a_damaged_checkpoint_is_named(tmp_path: Path, two_people: Material) -> None:
+    new_run(tmp_path, two_people).train(Schedule(1))
+    path = tmp_path / training.CHECKPOINT
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(CorruptMedia, match=r"checkpoint\.pt cannot be used"):
+        new_run(tmp_path, two_people)
+
+
+def test_a_folder_without_a_run(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="no run"):
+        load_generator(tmp_path)
+    (tmp_path / "run.json").write_text('{"method": 3}')
+    with pytest.raises(CorruptMedia, match="damaged"):
+        read_record(tmp_path)
+
+
+@pytest.mark.parametrize("statement", [None, "", "   ", "yes", "agreed "])
+def test_a_swap_needs_consent(statement: str | None) -> None:
+    with pytest.raises(UsageError, match="statement of consent"):
+        checked_consent(GENERATORS.get(METHOD).spec, statement)
+
+
+def test_a_schedule_of_nothing_is_refused() -> None:
+    with pytest.raises(UsageError, match="at least 1"):
+        Schedule(0)
