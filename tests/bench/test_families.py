@@ -15,7 +15,7 @@ from tests.forge.stores import held_store
 from unmask.bench.face_choice import ChosenFaces, FaceChoice
 from unmask.bench.families.detector_scores import shipped_threshold
 from unmask.bench.families.outputs import PAGE, TABLE, write_families
-from unmask.bench.families.recipe import Families, FamiliesPlan, read_families
+from unmask.bench.families.recipe import Families, FamiliesPlan, LeftOut, read_families
 from unmask.bench.families.study import Workplace, run_families
 from unmask.calibration.model import load_calibration
 from unmask.errors import UsageError
@@ -76,6 +76,28 @@ def test_the_recipe_that_ships_can_be_read() -> None:
     plan = read_families(RECIPE)
     assert plan.training["steps"] > 0
     assert set(plan.study.trained_with) < set(plan.study.methods)
+
+
+@pytest.mark.slow
+def test_a_small_network_is_trained_without_each_family(faces: HeldStore, tmp_path: Path) -> None:
+    class OneStore:
+        def get(self, _: str) -> HeldStore:
+            return faces
+
+    trained_on = FaceChoice("to train on", "p", sources=2)
+    study = Families(
+        "Trial", ("self_blending", "face_warping"), (FaceChoice("portraits", "p"),), resamples=20,
+        left_out=(LeftOut("mesonet-4", trained_on),),
+    )  # fmt: skip
+    training = {"steps": 2, "batch": 4, "input_px": 64, "evaluation": {"every": 0},
+                "data": {"validation_share": 0.0}}  # fmt: skip
+    place = Workplace(tmp_path, OneStore(), None, 1, lambda _: None)  # type: ignore[arg-type]
+    found = run_families(FamiliesPlan(study, training), place)
+    assert {one.name for one in found.without} == set(study.methods)
+    assert {one.name for one in found.with_all} == set(study.methods)
+    runs = sorted(path.name for path in (tmp_path / "left-out" / "runs").iterdir())
+    assert sum("without" in name for name in runs) == 2
+    assert len(runs) == 3
 
 
 @pytest.mark.slow

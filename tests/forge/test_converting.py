@@ -158,11 +158,17 @@ def test_a_picture_and_an_input_that_is_signed_already(portrait_file, hopper, tm
         convert(portrait_file, tmp_path / "out.mp4", hopper, SETTINGS)
 
 
-def test_the_preview_shows_every_way(portrait_file, hopper, tmp_path):
+def test_the_preview_shows_every_way(portrait_file, hopper, tmp_path, monkeypatch):
+    written = []
+    monkeypatch.setattr("unmask.forge.preview_sheet.write_labelled_sheet",
+                        lambda *given: written.append(given))  # fmt: skip
     write_preview(portrait_file, tmp_path / "sheet.jpg", hopper, SETTINGS)
-    info, _ = frames_of(tmp_path / "sheet.jpg")
-    assert info.width_px == 7 * 176
-    assert info.height_px == 6 * 196
+    ((path, sheet, label),) = written  # it has no other way out than with its label
+    assert (path.name, label.method, label.consent) == ("sheet.jpg", "landmark_swap", CONSENT)
+    assert sheet.shape == (6 * 196, 7 * 176, 3)
+    cells = sheet.reshape(6, 196, 7, 176, 3)[:, 20:].swapaxes(1, 2)[:, 1:]
+    distinct = {cell.tobytes() for row in cells for cell in row}
+    assert len(distinct) == 36  # every mask, colour and blend gives another picture
     with pytest.raises(ConsentMissing):
         write_preview(portrait_file, tmp_path / "b.jpg", hopper)
     with pytest.raises(InputError, match="no frame 9"):

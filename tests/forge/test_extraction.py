@@ -24,7 +24,7 @@ def couple(portraits):
     """(384, 768, 3): two people side by side, the first larger."""
     astronaut = portraits["astronaut"][:384, 40:424]
     hopper = np.full((384, 384, 3), 120, np.uint8)
-    small = portraits["hopper"][:420:2, :480:2]
+    small = portraits["hopper"][:420:3, :480:3]
     hopper[: small.shape[0], : small.shape[1]] = small
     return np.concatenate([astronaut, hopper], 1)
 

@@ -69,7 +69,7 @@ def test_a_judge_learns_to_tell_real_from_painted() -> None:
     torch.manual_seed(0)
     judge = PatchDiscriminator(3, 8)
     optimiser = torch.optim.Adam(judge.parameters(), 2e-3)
-    real, forged = torch.rand(4, 3, 32, 32), torch.full((4, 3, 32, 32), 0.5)
+    real, forged = torch.rand(4, 3, 32, 32), 0.5 + 0.2 * torch.rand(4, 3, 32, 32)
     for _ in range(60):
         loss = mixed_loss(judge, real, forged, mixing_share(), fooling=False)
         optimiser.zero_grad()

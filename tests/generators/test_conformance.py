@@ -98,7 +98,7 @@ def test_held_out_figures_hold_what_selects(trained: tuple[Generator, Generator]
         first, second = generator.held_out_figures(), generator.held_out_figures()
     assert generator.spec.selected_by in first
     assert first == second
-    assert all(isinstance(value, float) for value in first.values())
+    assert all(type(value) is float for value in first.values())
 
 
 def test_the_preview_is_a_picture(trained: tuple[Generator, Generator]) -> None:

@@ -85,8 +85,8 @@ def test_the_margin_makes_the_right_person_harder() -> None:
     vectors = network(torch.rand(6, 3, 32, 32))
     torch.testing.assert_close(vectors.norm(dim=1), torch.ones(6))
     person = torch.tensor([0, 1, 2, 0, 1, 2])
-    easy, hard = (float(network.person_loss(vectors, person, m, 16.0)) for m in (0.0, 0.3))
-    assert hard > easy
+    easy, hard = (network.person_loss(vectors, person, margin, 16.0) for margin in (0.0, 0.3))
+    assert bool(hard > easy)
 
 
 def test_content_does_not_see_how_bright_a_picture_is() -> None:
@@ -94,9 +94,9 @@ def test_content_does_not_see_how_bright_a_picture_is() -> None:
     torch.manual_seed(0)
     content = ContentEncoder(4, 4).eval()
     face = torch.rand(1, 3, 64, 64)
-    inner = (slice(None), slice(None), slice(2, 6), slice(2, 6))  # zero padding shows at edges
-    plain, lit = content(face)[inner], content(0.5 * face + 0.3)[inner]
-    assert float((plain - lit).abs().mean()) < 0.1 * float(plain.abs().mean())
+    with torch.no_grad():
+        plain, lit = content(face), content(0.5 * face + 0.3)
+    assert float((plain - lit).abs().mean()) < 0.02 * float(plain.abs().mean())
 
 
 def test_the_vector_sets_mean_and_deviation() -> None:

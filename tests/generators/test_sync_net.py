@@ -94,6 +94,7 @@ def test_it_learns_light_that_follows_sound():
         found = expert.training_step(expert.draw_batch(np.random.default_rng(step)), step)
     assert np.isfinite(list(found.values())).all()
     after = expert.held_out_figures()
+    assert all(type(value) is float for value in after.values())
     assert after["choice"] > 0.75 > before["choice"]
     assert after["accuracy"] == after["accuracy_unseen"]
     assert after["pairs"] > 100

@@ -94,6 +94,7 @@ def test_it_learns_to_listen():
         found = generator.training_step(generator.draw_batch(np.random.default_rng(step)), step)
     assert np.isfinite(list(found.values())).all()
     after = generator.held_out_figures()
+    assert all(type(value) is float for value in after.values())
     assert after["mouth_l1"] < 0.5 * before["mouth_l1"]
     # Painted to its own speech it is nearer to the truth than painted to that of another time.
     assert after["mouth_l1"] < 0.9 * after["mouth_l1_other_speech"]

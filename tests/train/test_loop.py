@@ -189,10 +189,10 @@ def test_the_rate_rises_then_falls(recipe: Recipe) -> None:
 
 
 def test_the_first_interrupt_asks_and_the_second_interrupts() -> None:
-    from unmask.train.run import _interrupts_call
+    from unmask.train.interrupts import signals_call
 
     asked: list[bool] = []
-    with pytest.raises(KeyboardInterrupt), _interrupts_call(lambda: asked.append(True)):
+    with pytest.raises(KeyboardInterrupt), signals_call(lambda: asked.append(True)):
         os.kill(os.getpid(), signal.SIGINT)
         assert asked == [True]
         os.kill(os.getpid(), signal.SIGINT)

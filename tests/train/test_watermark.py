@@ -150,6 +150,12 @@ def test_a_run_goes_on_where_it_stopped(run, tmp_path):
     assert not torch.equal(gone_on.reader.body[0].weight, run[1].reader.body[0].weight)
 
 
+def test_a_run_may_end_early(tmp_path):
+    planned = dataclasses.replace(TINY, steps=50, until=1)
+    assert training.train(Drawn(), tmp_path, planned).step == 1
+    assert (tmp_path / training.READER).is_file()
+
+
 def test_a_damaged_checkpoint_is_named(tmp_path):
     (tmp_path / training.CHECKPOINT).write_bytes(b"nothing")
     with pytest.raises(CorruptMedia, match=r"checkpoint\.pt"):

@@ -112,7 +112,8 @@ def _score(scanner: Scans, sample: Sample) -> FileScore:
         name=sample.name,
         y_true=sample.y_true,
         group=sample.group,
-        label=report.verdict.label,
+        # Of a file that declares itself: what was found in its pixels is what is measured.
+        label=report.verdict.findings_label or report.verdict.label,
         log10_lr=report.verdict.log10_lr,
         logit=_logit(report),
         faces_found=report.coverage.faces_found,

@@ -15,7 +15,7 @@ import multiprocessing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,10 +26,12 @@ from unmask.bench import watermark_rivals
 from unmask.bench.watermark_measure import (
     ATTACKS,
     FILM_CRF,
+    MARGIN_ATTACKS,
     FilmOutlived,
     Outlived,
     embedding_time_s,
     film_outlived,
+    margins,
     outlived,
     read_picture,
     unmarked_bounds,
@@ -44,8 +46,12 @@ if TYPE_CHECKING:
     from unmask.types import Image
 
 _SEED = 20
-_PICTURES, _RIVAL_PICTURES, _FILM_FRAMES = 150, 25, 12
+_PICTURES, _RIVAL_PICTURES, _FILM_FRAMES = 100, 20, 8
+_MARGIN_PICTURES = 8
 _UNMARKED, _VERSIONS, _CHUNK = 10_000, 2, 125
+SMALL_FACES, FACES = "faces, 128 px", "faces, 224 px"
+PORTRAITS, FRAMES = "portraits, 256 to 320 px", "film frames, 256 to 1280 px"
+GROUPS = (SMALL_FACES, FACES, PORTRAITS, FRAMES)
 _GOALS = {
     "nothing": 0.99,
     "JPEG 50": 0.95,
@@ -61,6 +67,7 @@ class Measured:
     """Everything on the page."""
 
     pictures: list[Outlived]
+    margins: dict[str, list[float]]
     films: list[FilmOutlived]
     unmarked: list[float]
     embed_s: dict[str, float]
@@ -74,59 +81,63 @@ def measure(data: Path, *, pictures: int, unmarked: int, films: int | None, jobs
         pictures: How many of each group.
         unmarked: Readings of pictures without a mark.
         films: How many films; None for all.
-        jobs: Processes that read unmarked pictures beside the rest.
+        jobs: Processes that share the work.
 
     Raises:
         NotFound: Some of the data are absent.
     """
     sources = Sources(data)
+    paths = sources.unmarked()[: -(-unmarked // _VERSIONS)]
+    parts = [paths[at : at + _CHUNK] for at in range(0, len(paths), _CHUNK)]
+    results: list[Outlived] = []
+    bounds: list[float] = []
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        paths = sources.unmarked()[: -(-unmarked // _VERSIONS)]
-        parts = [paths[at : at + _CHUNK] for at in range(0, len(paths), _CHUNK)]
-        bounds = pool.map(_bounds_of, parts, range(len(parts)))
-        results = picture_results(sources, pictures)
-        film_results = film_results_of(sources.films[:films])
-        unmarked_results = []
-        for part in bounds:
-            unmarked_results += part
-            print(
-                f"{len(unmarked_results)} unmarked, least {min(unmarked_results):.2f}", flush=True
-            )
+        groups = pool.map(_group_results, GROUPS, repeat(data), repeat(pictures))
+        margin = pool.submit(_margin_results, data)
+        film_results = pool.map(_film_result, sources.films[:films], count())
+        unmarked_bounds_ = pool.map(_bounds_of, parts, count())
+        for group in groups:
+            results += group
+        whole_films = list(film_results)
+        for part in unmarked_bounds_:
+            bounds += part
+            print(f"{len(bounds)} unmarked, least {min(bounds):.2f}", flush=True)
     sizes = {"1280x720": (1280, 720), "1920x1080": (1920, 1080), "3840x2160": (3840, 2160)}
     times = {name: embedding_time_s(size) for name, size in sizes.items()}
-    return Measured(results, film_results, unmarked_results[:unmarked], times)
+    return Measured(results, margin.result(), whole_films, bounds[:unmarked], times)
+
+
+def _group_results(name: str, data: Path, pictures: int) -> list[Outlived]:
+    """Ours on all pictures of a group, the others on some of them."""
+    cv2.setNumThreads(1)
+    images = list(Sources(data).group(name, pictures))
+    results = [outlived(watermark_rivals.ours(), name, images, _SEED)]
+    _say(results[-1])
+    few = images[:: max(len(images) // _RIVAL_PICTURES, 1)][:_RIVAL_PICTURES]
+    for rival in (watermark_rivals.untrained(), *watermark_rivals.published()):
+        results.append(outlived(rival, name, few, _SEED))
+        _say(results[-1])
+    return results
+
+
+def _margin_results(data: Path) -> dict[str, list[float]]:
+    cv2.setNumThreads(1)
+    images = [one for name in GROUPS for one in Sources(data).group(name, _MARGIN_PICTURES)]
+    schemes = (watermark_rivals.ours(), watermark_rivals.untrained())
+    return margins(schemes, images, _SEED)
+
+
+def _film_result(path: Path, seed: int) -> FilmOutlived:
+    cv2.setNumThreads(1)
+    frames = list(islice(film_frames(path, None), _FILM_FRAMES))
+    result = film_outlived(path.name, frames, np.random.default_rng(seed).bytes(4))
+    print(result, flush=True)
+    return result
 
 
 def _bounds_of(paths: Sequence[Path], seed: int) -> list[float]:
     cv2.setNumThreads(1)
     return list(unmarked_bounds(paths, _VERSIONS, seed))
-
-
-def picture_results(sources: Sources, count: int) -> list[Outlived]:
-    """Ours on ``count`` pictures of each group, the others on the first few of them."""
-    plain = watermark_rivals.untrained()
-    rivals = [plain, *watermark_rivals.published()]
-    results = []
-    for name, group in sources.groups(count):
-        images = list(group)
-        results.append(outlived(watermark_rivals.ours(), name, images, _SEED))
-        _say(results[-1])
-        few = images[:: max(len(images) // _RIVAL_PICTURES, 1)][:_RIVAL_PICTURES]
-        for rival in rivals:
-            results.append(outlived(rival, name, few, _SEED))
-            _say(results[-1])
-    return results
-
-
-def film_results_of(paths: Sequence[Path]) -> list[FilmOutlived]:
-    """The beginning of each film, with a payload of its own."""
-    rng = np.random.default_rng(_SEED)
-    results = []
-    for path in paths:
-        frames = list(islice(film_frames(path, None), _FILM_FRAMES))
-        results.append(film_outlived(path.name, frames, rng.bytes(4)))
-        print(results[-1], flush=True)
-    return results
 
 
 class Sources:
@@ -142,18 +153,18 @@ class Sources:
         self.others = _files(data / "portraits" / "celeba")
         self.films = _files(data / "clips" / "real")
 
-    def groups(self, count: int) -> Iterator[tuple[str, Iterator[Image]]]:
-        """Names and pictures of the groups."""
-        step = max(len(self.faces) // (2 * count), 1)
-        small, native = self.faces[::step][0::2], self.faces[::step][1::2]
-        yield "faces, 128 px", (_square(read_picture(path), 128) for path in small[:count])
-        yield "faces, 224 px", (read_picture(path) for path in native[:count])
-        portraits = (read_picture(path) for path in self.portraits)
-        large = (image for image in portraits if min(image.shape[:2]) >= 256)
-        yield "portraits, 256 to 320 px", islice(large, count)
-        each = -(-count // len(self.films))
-        frames = (frame for path in self.films for frame in film_frames(path, each))
-        yield "film frames, 256 to 1280 px", islice(frames, count)
+    def group(self, name: str, wanted: int) -> Iterator[Image]:
+        """Pictures of one of ``GROUPS``."""
+        step = max(len(self.faces) // (2 * wanted), 1)
+        if name == SMALL_FACES:
+            return (_square(read_picture(path), 128) for path in self.faces[::step][0::2][:wanted])
+        if name == FACES:
+            return (read_picture(path) for path in self.faces[::step][1::2][:wanted])
+        if name == PORTRAITS:
+            portraits = (read_picture(path) for path in self.portraits)
+            return islice((one for one in portraits if min(one.shape[:2]) >= 256), wanted)
+        each = -(-wanted // len(self.films))
+        return islice((one for path in self.films for one in film_frames(path, each)), wanted)
 
     def unmarked(self) -> list[Path]:
         """Picture files that carry no mark, in an order of chance."""
@@ -220,6 +231,7 @@ def page(measured: Measured) -> str:
     groups = list(dict.fromkeys(result.group for result in measured.pictures))
     for group in groups:
         parts += _group_lines([r for r in measured.pictures if r.group == group])
+    parts += _margin_lines(measured.margins)
     parts += _film_lines(measured.films)
     parts += _unmarked_lines(measured.unmarked)
     parts += ["\n## Speed\n", "| frame | processor time for embedding |", "|---|---|"]
@@ -267,6 +279,20 @@ def _group_lines(results: Sequence[Outlived]) -> list[str]:
     wrong = sum(r.wrong for r in results if r.scheme == "ours")
     lines.append(f"\nWrong payloads given out by ours: {wrong}.")
     return lines
+
+
+def _margin_lines(medians: dict[str, list[float]]) -> list[str]:
+    return [
+        "\n### How far from the threshold\n",
+        f"Median of the false-alarm bound as a power of ten, over {_MARGIN_PICTURES} pictures of "
+        f"each group; found is {watermark.LOG10_FALSE_ALARM:.0f} and below.\n",
+        "| after | " + " | ".join(medians) + " |",
+        "|---" * (len(medians) + 1) + "|",
+        *(
+            f"| {name} | " + " | ".join(f"{values[at]:.0f}" for values in medians.values()) + " |"
+            for at, name in enumerate(MARGIN_ATTACKS)
+        ),
+    ]
 
 
 def _film_lines(films: Sequence[FilmOutlived]) -> list[str]:
@@ -324,7 +350,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--page", type=Path, required=True, help="Markdown file to write")
     parser.add_argument("--pictures", type=int, default=_PICTURES, help="of each group")
     parser.add_argument("--unmarked", type=int, default=_UNMARKED, help="readings without a mark")
-    parser.add_argument("--jobs", type=int, default=2, help="processes beside this one")
+    parser.add_argument("--jobs", type=int, default=4, help="processes")
     parser.add_argument("--films", type=int, default=None, help="how many; default all")
     given = parser.parse_args(arguments)
     cv2.setNumThreads(1)

@@ -93,6 +93,25 @@ def outlived(scheme: Scheme, group: str, images: Iterable[Image], seed: int) -> 
     return result
 
 
+MARGIN_ATTACKS = ("nothing", "JPEG 50", "JPEG 30", "x264 CRF 28", "20 % cut, then JPEG 50")
+
+
+def margins(
+    schemes: Sequence[Scheme], images: Sequence[Image], seed: int
+) -> dict[str, list[float]]:
+    """How far from the threshold: for each scheme, a median bound (log10) for each attack."""
+    medians = {}
+    for scheme in schemes:
+        assert scheme.bound is not None  # noqa: S101 - those without one are not asked
+        rng = np.random.default_rng(seed)
+        marked = [scheme.embed(image, rng.bytes(4)) for image in images]
+        medians[scheme.name] = [
+            float(np.median([scheme.bound(ATTACKS[name](image, rng)) for image in marked]))
+            for name in MARGIN_ATTACKS
+        ]
+    return medians
+
+
 @dataclass(frozen=True, slots=True)
 class FilmOutlived:
     """One film, marked, coded and read.

@@ -38,6 +38,7 @@ class Scheme:
         name: As in the table.
         embed: (image, payload) -> marked image.
         read: Image -> payload, or None where it says that there is none.
+        bound: Image -> log10 of the bound of the false-alarm probability; None where there is none.
         min_px: It takes pictures of at least as many pixels as a square of this side, where they
             are marked and where they are read.
     """
@@ -46,11 +47,18 @@ class Scheme:
     embed: Callable[[Image, bytes], Image]
     read: Callable[[Image], bytes | None]
     min_px: int
+    bound: Callable[[Image], float] | None = None
 
 
 def ours() -> Scheme:
     """The watermark that ships."""
-    return Scheme("ours", watermark.embed, lambda image: watermark.read(image).payload, 1)
+    return Scheme(
+        "ours",
+        watermark.embed,
+        lambda image: watermark.read(image).payload,
+        1,
+        lambda image: watermark.read(image).log10_false_alarm,
+    )
 
 
 def untrained() -> Scheme:
@@ -59,7 +67,13 @@ def untrained() -> Scheme:
     The pattern is added in grey and as strong everywhere, to the mean square error of ours; the
     evidence is what differs from the surroundings, held within bounds.
     """
-    return Scheme(UNTRAINED, _embed_plain, _read_plain, 1)
+    return Scheme(
+        UNTRAINED,
+        _embed_plain,
+        _read_plain,
+        1,
+        lambda image: _found_plain(image).log10_false_alarm,
+    )
 
 
 def published() -> list[Scheme]:
@@ -92,6 +106,11 @@ def _plain_evidence(image: Image, shorter_px: int) -> Floats:
 
 
 def _read_plain(image: Image) -> bytes | None:
+    found = _found_plain(image)
+    return found.payload if found.log10_false_alarm <= watermark.LOG10_FALSE_ALARM else None
+
+
+def _found_plain(image: Image) -> _watermark_search.Found:
     looks = [_plain_evidence(image, look) for look in _watermark_search.LOOKS_PX]
     rows = [_watermark_tile.folded(looks[0])]
     for scale in _watermark_search.scales()[1:].tolist():
@@ -99,8 +118,7 @@ def _read_plain(image: Image) -> bytes | None:
         rows.append(
             _watermark_tile.folded(_watermark_search.evidence_at(look, _sides(image), scale))
         )
-    found = _watermark_search.search(_watermark_tile.band_of(np.stack(rows)))
-    return found.payload if found.log10_false_alarm <= watermark.LOG10_FALSE_ALARM else None
+    return _watermark_search.search(_watermark_tile.band_of(np.stack(rows)))
 
 
 def _of_package(method: str) -> Scheme:

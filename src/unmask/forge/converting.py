@@ -49,6 +49,7 @@ __all__ = ["ConvertSettings", "Converted", "convert"]
 
 _CHUNK_FRAMES, _CHUNK_PIXELS = 32, 24_000_000
 _TURNED_DEG = 50.0
+_SOFT = 2.0
 
 
 def convert(
@@ -306,11 +307,17 @@ class _Job:
                 f"Up to {people_at_once(frames)} people are seen at once; the largest of each shot "
                 "was taken. Choose with --face 1, 2, ... or all."
             )
-        faces = [face.frame.faces[face.place] for some in placed.values() for face in some]
-        turned = sum(abs(face.yaw_deg) > _TURNED_DEG for face in faces)
+        every = [face for some in placed.values() for face in some]
+        across = float(np.median([face.region.side_px for face in every]))
+        if across > _SOFT * self.painter.size_px:
+            notes.append(
+                f"The squares around the faces are {across:.0f} pixels wide and painted with "
+                f"{self.painter.size_px}, so they look soft. --sharpen or --restore may help."
+            )
+        turned = sum(abs(face.frame.faces[face.place].yaw_deg) > _TURNED_DEG for face in every)
         if turned:
             notes.append(
-                f"{turned} of {len(faces)} faces are turned by more than {_TURNED_DEG:.0f} "
+                f"{turned} of {len(every)} faces are turned by more than {_TURNED_DEG:.0f} "
                 "degrees; forgeries of these look wrong."
             )
         if self.media.stopped_early:

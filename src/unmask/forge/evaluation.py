@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from unmask.forge.run_record import RunRecord
     from unmask.generators.base import Generator
     from unmask.generators.material import FaceTrack
+    from unmask.generators.uses import Pixels
     from unmask.types import Floats, Image
 
 MOST_FRAMES = 50
@@ -166,7 +167,9 @@ def _swaps(task: _Task) -> None:
             _moved(task, f"swap of the {name}", track, swapped, goal)
 
 
-def _reconstructed(task: _Task, what: str, track: FaceTrack, painted: Sequence[Image]) -> None:
+def _reconstructed(
+    task: _Task, what: str, track: FaceTrack, painted: Sequence[Image] | Pixels
+) -> None:
     for image, reference, points in zip(painted, track.images, track.landmarks, strict=True):
         scale = image.shape[0] / reference.shape[0]
         mask = face_mask(points * scale, *image.shape[:2])
@@ -176,7 +179,11 @@ def _reconstructed(task: _Task, what: str, track: FaceTrack, painted: Sequence[I
 
 
 def _moved(
-    task: _Task, what: str, track: FaceTrack, painted: Sequence[Image], target: Floats | None
+    task: _Task,
+    what: str,
+    track: FaceTrack,
+    painted: Sequence[Image] | Pixels,
+    target: Floats | None,
 ) -> None:
     """A swap: does it move as the track does, and whom does it look like?"""
     seconds = [str(int(time)) for time in track.pts_s]
@@ -200,7 +207,7 @@ def _moved(
     _flickers(task, what, track, painted)
 
 
-def _flickers(task: _Task, what: str, track: FaceTrack, painted: Sequence[Image]) -> None:
+def _flickers(task: _Task, what: str, track: FaceTrack, painted: Sequence[Image] | Pixels) -> None:
     if len(track) > 2 and track.frame_rate:
         side = painted[0].shape[0]
         originals = [resized(one, side) for one in track.images]
@@ -220,7 +227,7 @@ def _animations(task: _Task) -> None:
         _flickers(task, "its own film, from its first frame", track, moved)
 
 
-def _like_film(task: _Task, what: str, track: FaceTrack, moved: Sequence[Image]) -> None:
+def _like_film(task: _Task, what: str, track: FaceTrack, moved: Sequence[Image] | Pixels) -> None:
     """L1, AKD and AED of the frames after the first."""
     for number in range(1, len(track)):
         group = f"{track.name} {int(track.pts_s[number])}"

@@ -23,6 +23,7 @@ LIKENESS_NOTE = (
     "different people .33; AUC .999."
 )
 MESH_NOTE = "By Unmask's own 468-point mesh, on both pictures alike."
+_STILL_LEVELS = 0.1
 FLICKER_NOTE = "Mean absolute second difference over time inside the face, in grey levels of 255."
 
 
@@ -103,7 +104,10 @@ def compare_flicker(
         found.add(what, "flicker", float(one), group, unit="levels", note=FLICKER_NOTE)
         found.add(what, "flicker of the original", float(other), group, unit="levels",
                   note=FLICKER_NOTE)  # fmt: skip
-    ratio = float(np.nanmean(ours) / max(float(np.nanmean(theirs)), 1e-6))
+    still = float(np.nanmean(theirs))
+    if still < _STILL_LEVELS:  # a picture shown as a film: any change would be infinitely more
+        return
+    ratio = float(np.nanmean(ours)) / still
     found.add(what, "flicker over that of the original", ratio, group, better=LOWER,
               note=FLICKER_NOTE)  # fmt: skip
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import cv2
@@ -117,8 +118,9 @@ class Choice:
                 yield number, frame
 
 
+@cache
 def shared_finder() -> FaceFinder:
-    """A finder for several sources; loading its models takes longer than a small picture.
+    """One finder a process: loading its models takes longer than searching a small picture.
 
     Raises:
         ModelUnavailable: The face models cannot be fetched.

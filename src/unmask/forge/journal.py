@@ -64,7 +64,8 @@ class Journal:
         self.finished: dict[int, Finished] = {}
         try:
             whole_bytes = self._read(digest)
-            self._file = path.open("ab")
+            # Unbuffered: what a full disk refused must not be tried again when it is closed.
+            self._file = path.open("ab", buffering=0)
             self._file.truncate(whole_bytes)
             if not whole_bytes:
                 self._write(_Head(digest))
@@ -120,8 +121,9 @@ class Journal:
 
     def _write(self, entry: Struct) -> None:
         try:
-            self._file.write(msgspec.json.encode(entry) + b"\n")
-            self._file.flush()
+            line = memoryview(msgspec.json.encode(entry) + b"\n")
+            while line:  # a disk that is nearly full takes a part first
+                line = line[self._file.write(line) :]
         except OSError as error:
             raise _refused(self.path, error) from error
 

@@ -71,7 +71,8 @@ def raw_vector(image: Image, landmarks: Floats) -> Floats:
         power = sum(cv2.filter2D(even, cv2.CV_32F, one) ** 2 for one in pair)
         size = (_GRID, _GRID)
         parts.append(cv2.resize(np.sqrt(power), size, interpolation=cv2.INTER_AREA).ravel())
-    return np.sqrt(np.concatenate(parts), dtype=np.float32)
+    vector: Floats = np.sqrt(np.concatenate(parts), dtype=np.float32)
+    return vector
 
 
 def mean_of(vectors: Iterable[Floats]) -> Floats:

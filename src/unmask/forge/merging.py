@@ -226,7 +226,7 @@ def _curve(here: NDArray[np.float64], there: NDArray[np.float64]) -> NDArray[np.
     levels = np.arange(256.0)
     table = np.interp(levels, knots, values)
     table += np.minimum(levels - knots[0], 0) + np.maximum(levels - knots[-1], 0)
-    return np.clip(np.rint(table), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(table), 0, 255), np.uint8)
 
 
 def _box(region: Region, width: int, height: int) -> tuple[int, int, int, int] | None:
@@ -310,7 +310,7 @@ def _soft(distance: Floats, settings: MergeSettings, face_px: float) -> Floats:
         deepest = float(distance[here].max())
         edge, ramp = min(erode, _THIN * deepest), min(feather, 2 * _THIN * deepest)
         rise[here] = np.clip((distance[here] - edge) / max(ramp, 0.5), 0, 1)
-    return rise * rise * (3 - 2 * rise)
+    return np.asarray(rise * rise * (3 - 2 * rise), np.float32)
 
 
 def _sharpened(face: Image, strength: float, face_px: float) -> Image:

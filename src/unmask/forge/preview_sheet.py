@@ -16,11 +16,11 @@ from unmask.faces.mesh import Region
 from unmask.forge.conversion_settings import PICTURES, ConvertSettings
 from unmask.forge.cutting import CutSettings, placed_faces, seen_frames
 from unmask.forge.following import Choice, shared_finder
+from unmask.forge.labels import write_labelled_sheet
 from unmask.forge.merging import BLENDS, COLOURS, LEARNED, MergeSettings, merge_face
 from unmask.forge.painters import PaintRequest, studio_of
 from unmask.generators.material import FaceTrack
 from unmask.media import open_media
-from unmask.provenance import write_labelled_picture
 from unmask.provenance.labelled import check_label
 from unmask.types import Frame, Limits
 
@@ -91,7 +91,7 @@ def write_preview(
     made = studio.painter.paint(track)
     learned = None if made.masks is None else made.masks[0]
     sample = _Sample(image, face, crop.image, made.images[0], learned)
-    write_labelled_picture(out, _sheet(sample, settings.merge, cut.size_px), label)
+    write_labelled_sheet(out, _sheet(sample, settings.merge, cut.size_px), label)
 
 
 def _wanted(media: Media, name: str, cut: CutSettings, number: int) -> tuple[Image, Placed, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,6 +14,7 @@ from unmask.generators.base import GENERATORS
 from unmask.generators.material import FaceTrack, Material, hold_out_tail, hold_out_tracks
 
 if TYPE_CHECKING:
+    from unmask.forge.material_of import OnSource
     from unmask.generators.base import Generator, GeneratorConfig
 
 _Row = TypeVar("_Row", "ForgeRecipe", "MaterialRecipe")
@@ -97,15 +98,13 @@ def read_recipe(path: Path) -> ForgeRecipe:
     return recipe
 
 
-def gather(
-    recipe: ForgeRecipe, root: Path, *, on_progress: Callable[[int, int], None] | None = None
-) -> Material:
+def gather(recipe: ForgeRecipe, root: Path, *, on_source: OnSource | None = None) -> Material:
     """Read a recipe's material and hold a part of it out.
 
     Args:
         recipe: What is to be trained.
         root: Folder that its paths are relative to.
-        on_progress: Called with faces done and in all, while films are read.
+        on_source: Called with each film, picture or folder that was read; see ``read_material``.
 
     Raises:
         UsageError: Two people are needed and one came, or too few faces.
@@ -123,7 +122,7 @@ def gather(
             margin=wanted.margin,
             one_region=kind in _STEADY if wanted.steady is None else wanted.steady,
             audio=kind == _AUDIBLE,
-            on_progress=on_progress,
+            on_source=on_source,
         )
 
     sources = [Path(name) for name in (*wanted.faces, *wanted.other)]

@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from unmask.errors import CorruptMedia, EnvironmentProblem, NotFound, OutputRefused, UsageError
+from unmask.errors import (
+    CorruptMedia,
+    EnvironmentProblem,
+    LabelFailed,
+    NotFound,
+    OutputRefused,
+    UsageError,
+)
 from unmask.forge.run_record import RunRecord, read_record, write_record
 from unmask.generators.base import GENERATORS, Generator
 from unmask.train import run_files
@@ -81,6 +88,7 @@ class GeneratorRun:
     Attributes:
         step: Steps done.
         best: Held-out figures of the weights that are kept.
+        preview_problem: Why the last preview was not written, or empty.
 
     Raises:
         UsageError: The folder holds a run of something else.
@@ -106,6 +114,7 @@ class GeneratorRun:
         }
         self.step = 0
         self.best: dict[str, float] = {}
+        self.preview_problem = ""
         self._means: dict[str, float] = {}
         self._stopping = False
         self._prepare(fresh=fresh)
@@ -120,7 +129,6 @@ class GeneratorRun:
         Raises:
             EnvironmentProblem: A loss became NaN or infinite; the last checkpoint is kept.
             OutputRefused: Something cannot be written.
-            LabelFailed: The preview could not be labelled, so it was not written.
         """
         keep_freed_memory()
         with ExitStack() as stack:
@@ -139,19 +147,26 @@ class GeneratorRun:
                 if last or self.step % schedule.save_every == 0:
                     self._save()
                 if last or self.step % schedule.preview_every == 0:
-                    self.write_preview()
+                    self._try_preview()
                 if on_progress is not None:
                     on_progress(Progress(self.step, schedule.steps, 0.0, dict(self._means), found))
         return self.step >= schedule.steps
 
     def write_preview(self) -> None:
         """Write the sheet that shows where training stands, with its labels."""
-        from unmask.forge.labels import label_of_run
-        from unmask.provenance import write_labelled_picture
+        from unmask.forge.labels import label_of_run, write_labelled_sheet
 
         with self.averaged():
             sheet = self.generator.preview()
-        write_labelled_picture(self.folder / PREVIEW, sheet, label_of_run(self.record, "preview"))
+        write_labelled_sheet(self.folder / PREVIEW, sheet, label_of_run(self.record, "preview"))
+
+    def _try_preview(self) -> None:
+        # A sheet that cannot be labelled is not written; that is no reason to stop training.
+        try:
+            self.write_preview()
+            self.preview_problem = ""
+        except LabelFailed as error:
+            self.preview_problem = str(error)
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
@@ -199,7 +214,8 @@ class GeneratorRun:
     def _evaluate(self) -> dict[str, float]:
         spec = self.generator.spec
         with self.averaged():
-            found = self.generator.held_out_figures()
+            # Not every float is Python's own, and only that is loaded from a file again.
+            found = {name: float(v) for name, v in self.generator.held_out_figures().items()}
             new, old = found[spec.selected_by], self.best.get(spec.selected_by)
             better = old is None or (new > old if spec.higher_is_better else new < old)
             if better and math.isfinite(new):

@@ -50,9 +50,8 @@ class Block(nn.Module):
         """(B, inputs, H, W) and (B, time) -> (B, outputs, H, W)."""
         scale, shift = self.time(time)[:, :, None, None].chunk(2, 1)
         out = functional.silu(self.norm(self.enter(x)) * (1 + scale) + shift)
-        out = self.leave(out)
-        skip: Tensor = self.skip(x)
-        return out + skip
+        painted: Tensor = self.leave(out) + self.skip(x)
+        return painted
 
 
 class Attention(nn.Module):

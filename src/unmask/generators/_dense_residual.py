@@ -37,7 +37,8 @@ class DenseBlock(nn.Module):
         seen = x
         for layer in self.layers[:-1]:
             seen = torch.cat([seen, functional.leaky_relu(layer(seen), 0.2)], 1)
-        return x + _SHARE * self.layers[-1](seen)
+        grown: Tensor = x + _SHARE * self.layers[-1](seen)
+        return grown
 
 
 class ResidualInResidual(nn.Module):
@@ -49,7 +50,8 @@ class ResidualInResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, width, H, W) -> the same shape."""
-        return x + _SHARE * (self.blocks(x) - x)
+        grown: Tensor = x + _SHARE * (self.blocks(x) - x)
+        return grown
 
 
 class Enlarger(nn.Module):
@@ -71,7 +73,8 @@ class Enlarger(nn.Module):
         x = self.enter(pixels)
         x = functional.pixel_shuffle(self.up(x + self.trunk(x)), 2)
         added = self.leave(functional.leaky_relu(x, 0.2))
-        return bicubic(pixels.float(), 2 * pixels.shape[-1]) + added.float()
+        large: Tensor = bicubic(pixels.float(), 2 * pixels.shape[-1]) + added.float()
+        return large
 
 
 class PatchDiscriminator(nn.Module):

@@ -84,4 +84,5 @@ class _SpatialTransform(nn.Module):
 
     def forward(self, x: Tensor, guide: Tensor) -> Tensor:
         scale, shift = self.read(guide).chunk(2, 1)
-        return x * (1 + scale) + shift
+        modulated: Tensor = x * (1 + scale) + shift
+        return modulated

@@ -74,11 +74,18 @@ def to_images(pixels: Tensor) -> Pixels:
     return images.permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
-def sheet(columns: Mapping[str, Pixels], gap: int = 2) -> Image:
-    """Lay pictures out: each column (N, S, S, 3) under its heading, thin white lines between."""
+def sheet(columns: Mapping[str, Pixels], gap: int = 2, side: int = 128) -> Image:
+    """Lay pictures out: each column (N, S, S, 3) under its heading, thin white lines between.
+
+    Pictures smaller than ``side`` are enlarged to it: to be seen, and to have room for labels.
+    """
+    large = {
+        title: np.stack([_resized(one, max(side, one.shape[0])) for one in pictures])
+        for title, pictures in columns.items()
+    }
     whole = [
         np.concatenate([_heading(title, pictures.shape[2]), *pictures], 0)
-        for title, pictures in _ruled(columns, gap).items()
+        for title, pictures in _ruled(large, gap).items()
     ]
     return np.concatenate(whole, 1)
 

@@ -41,7 +41,8 @@ class IdentityEncoder(nn.Module):
         """
         cosines = vectors @ functional.normalize(self.persons).T
         harder = margin * functional.one_hot(person, len(self.persons))
-        return functional.cross_entropy(scale * (cosines - harder), person)
+        lost: Tensor = functional.cross_entropy(scale * (cosines - harder), person)
+        return lost
 
 
 class ContentEncoder(nn.Module):
@@ -57,7 +58,8 @@ class ContentEncoder(nn.Module):
         channels = 3
         for factor in (1, 2, 4):
             layers += [
-                nn.Conv2d(channels, width * factor, 5, 2, 2),
+                # Mirrored, for a border of zeros would tell how bright the picture is.
+                nn.Conv2d(channels, width * factor, 5, 2, 2, padding_mode="reflect"),
                 nn.InstanceNorm2d(width * factor),
                 nn.LeakyReLU(SLOPE),
             ]
@@ -85,7 +87,8 @@ class AdaptiveNorm(nn.Module):
     def forward(self, features: Tensor, vector: Tensor) -> Tensor:
         """The same shape."""
         scale, shift = self.to_style(vector)[..., None, None].chunk(2, 1)
-        return functional.instance_norm(features) * (1 + scale) + shift
+        styled: Tensor = functional.instance_norm(features) * (1 + scale) + shift
+        return styled
 
 
 class StyledBlock(nn.Module):

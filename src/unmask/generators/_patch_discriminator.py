@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations
 
 from unmask.generators._swap_losses import least_squares_loss
 
@@ -13,19 +12,21 @@ class PatchDiscriminator(nn.Module):
     """Judges overlapping patches of a picture: about 0 forged, about 1 real.
 
     Source: Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks", CVPR
-    2017, appendix 6.1.2; with spectral normalisation (Miyato et al., ICLR 2018) in place of batch
-    normalisation, which a game over a few hundred frames needs to stay calm.
+    2017, appendix 6.1.2; with instance normalisation (Ulyanov et al., CVPR 2017) in place of batch
+    normalisation. Spectral normalisation, which other games use, was tried: with least squares it
+    leaves so small a judge no room between 0 and 1.
     """
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
         stages: list[nn.Module] = []
-        for out in (width, 2 * width, 4 * width):
-            convolution = parametrizations.spectral_norm(nn.Conv2d(channels, out, 4, 2, 1))
-            stages.append(nn.Sequential(convolution, nn.LeakyReLU(0.2)))
+        for number, out in enumerate((width, 2 * width, 4 * width)):
+            norm = nn.InstanceNorm2d(out) if number else nn.Identity()
+            convolution = nn.Conv2d(channels, out, 4, 2, 1)
+            stages.append(nn.Sequential(convolution, norm, nn.LeakyReLU(0.2)))
             channels = out
         self.stages = nn.ModuleList(stages)
-        self.judge = parametrizations.spectral_norm(nn.Conv2d(channels, 1, 3, padding=1))
+        self.judge = nn.Conv2d(channels, 1, 3, padding=1)
 
     def features(self, pixels: Tensor) -> list[Tensor]:
         """What it sees in (B, C, S, S) at a half, a quarter and an eighth of the side."""

@@ -61,8 +61,8 @@ def nearest_ratio(made: Pixels, held_out: Pixels, trained_on: Pixels) -> float:
     never seen; near 0: they are copies.
     """
     known = _small(trained_on)
-    own = np.median(_nearest(_small(made), known))
-    return float(own / max(np.median(_nearest(_small(held_out), known)), 1e-6))
+    own = float(np.median(_nearest(_small(made), known)))
+    return own / max(float(np.median(_nearest(_small(held_out), known))), 1e-6)
 
 
 def diversity_ratio(made: Pixels, real: Pixels) -> float:

@@ -69,13 +69,14 @@ class ModulatedConvolution(ScaledConvolution):
 
     def modulated(self, x: Tensor, style: Tensor) -> Tensor:
         """(B, inputs, H, W) and (B, style) -> (B, outputs, H, W)."""
-        scale = self.style(style)
-        out = super().forward(x * scale[:, :, None, None].to(x.dtype))
+        scale: Tensor = self.style(style)
+        out: Tensor = super().forward(x * scale[:, :, None, None].to(x.dtype))
         if not self.demodulate:
             return out
         energy = (self.weight * self.scale).square().sum((2, 3))
         norm = (scale.square() @ energy.t() + 1e-8).rsqrt()
-        return out * norm[:, :, None, None].to(out.dtype)
+        demodulated: Tensor = out * norm[:, :, None, None].to(out.dtype)
+        return demodulated
 
 
 class StyledLayer(nn.Module):

@@ -42,6 +42,7 @@ class SwapConfig(GeneratorConfig):
 
     Attributes:
         width: Channels of the first convolution; the papers' programs have 128.
+        decoder_width: Channels of the decoders' last doubling.
         code: Numbers that the dense middle leaves of a face.
         background: What an error beyond the face counts, on the face 1.
         parts: How much more an error counts on eyes and mouth.
@@ -55,6 +56,7 @@ class SwapConfig(GeneratorConfig):
     batch: int = 12
     learning_rate: float = 8e-4
     width: int = 32
+    decoder_width: int = 12
     code: int = 256
     background: float = 0.3
     parts: float = 2.0
@@ -93,7 +95,7 @@ class TwoPeopleSwap(FaceSwapper):
 
     config_class: ClassVar[type[GeneratorConfig]] = SwapConfig
     config: SwapConfig
-    small: ClassVar = {"size_px": 32, "width": 4, "code": 16, "batch": 2}
+    small: ClassVar = {"size_px": 32, "width": 4, "decoder_width": 4, "code": 16, "batch": 2}
 
     @classmethod
     def crop_px(cls, config: GeneratorConfig) -> int:
@@ -236,7 +238,7 @@ class TwoPeopleSwap(FaceSwapper):
         with torch.inference_mode():
             parts = [
                 self.painter.paint(part.to(device), second=second).cpu()
-                for part in pixels.split(_AT_ONCE)
+                for part in torch.split(pixels, _AT_ONCE)
             ]
         return torch.cat(parts)
 

@@ -42,7 +42,6 @@ class AdversarialSwapConfig(SwapConfig):
     """Configuration of the adversarial swap; the program had size_px 64-256, width 64.
 
     Attributes:
-        decoder_width: Channels of the decoders' last doubling.
         judge_width: Channels of the discriminators' first convolution.
         judge_rate: Learning rate of the discriminators.
         warm_up: Steps before the discriminators' word counts.
@@ -57,7 +56,6 @@ class AdversarialSwapConfig(SwapConfig):
         smooth_mask: Weight of the mask's total variation.
     """
 
-    decoder_width: int = 12
     judge_width: int = 16
     judge_rate: float = 2e-4
     warm_up: int = 300
@@ -84,13 +82,13 @@ class AdversarialSwap(TwoPeopleSwap):
         selected_by="face_psnr_db",
         higher_is_better=True,
         differs=(
-            "no VGG: the perceptual loss matches features of the discriminator; spectral instead "
-            "of instance normalisation; no self-attention; DSSIM beside the absolute difference"
+            "no VGG: the perceptual loss matches features of the discriminator; no self-attention; "
+            "DSSIM beside the absolute difference"
         ),
     )
     config_class: ClassVar = AdversarialSwapConfig
     config: AdversarialSwapConfig
-    small: ClassVar = {**TwoPeopleSwap.small, "decoder_width": 4, "judge_width": 4, "warm_up": 1}
+    small: ClassVar = {**TwoPeopleSwap.small, "judge_width": 4, "warm_up": 1}
 
     def build_networks(self) -> dict[str, nn.Module]:
         """The painter and a discriminator for each person."""
@@ -177,7 +175,7 @@ class AdversarialSwap(TwoPeopleSwap):
     def _descend(self, name: str, loss: Tensor) -> None:
         for optimiser in self.optimisers.values():
             optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self.optimisers[name].step()
 
 

@@ -35,13 +35,11 @@ class AutoencoderSwapConfig(SwapConfig):
     """Configuration of the autoencoder swap; programs in use have size_px 128-320, width 64-128.
 
     Attributes:
-        decoder_width: Channels of the decoders' last doubling.
         structure_loss: Weight of structural dissimilarity.
         pixel_loss: Weight of the mean square difference.
         mask_loss: Weight of the mask's mean square difference.
     """
 
-    decoder_width: int = 12
     structure_loss: float = 1.0
     pixel_loss: float = 10.0
     mask_loss: float = 1.0
@@ -50,7 +48,7 @@ class AutoencoderSwapConfig(SwapConfig):
 class SharedEncoder(TwoPersonPainter):
     """One encoder and one dense middle, two decoders."""
 
-    def __init__(self, config: AutoencoderSwapConfig) -> None:
+    def __init__(self, config: SwapConfig) -> None:
         super().__init__()
         grid = config.size_px >> HALVINGS
         deep = 8 * config.width
@@ -87,7 +85,6 @@ class AutoencoderSwap(TwoPeopleSwap):
     )
     config_class: ClassVar = AutoencoderSwapConfig
     config: AutoencoderSwapConfig
-    small: ClassVar = {**TwoPeopleSwap.small, "decoder_width": 4}
 
     def build_networks(self) -> dict[str, nn.Module]:
         """One :class:`SharedEncoder`."""
@@ -101,7 +98,7 @@ class AutoencoderSwap(TwoPeopleSwap):
         losses = reconstruction_losses(painted, batch["straight"], self.config)
         optimiser = self.optimisers["generator"]
         optimiser.zero_grad(set_to_none=True)
-        torch.stack(list(losses.values())).sum().backward()
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         return {name: float(value.detach()) for name, value in losses.items()}
 

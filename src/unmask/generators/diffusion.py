@@ -204,7 +204,7 @@ class Diffusion(FaceMaker, FaceInpainter):
 
         def velocity_at(noised: Tensor, time: Tensor) -> Tensor:
             with quick_precision(_CPU):
-                said = self.unet(torch.cat([noised, known, masks], 1), time)
+                said: Tensor = self.unet(torch.cat([noised, known, masks], 1), time)
             if self.config.target == "velocity":
                 return said
             return self.schedule.velocity_from_noise(noised, said, time)

@@ -23,15 +23,15 @@ from unmask.generators._swap_networks import (
     Encoder,
     quick_layout,
 )
-from unmask.generators._two_people import TwoPersonPainter, halves
-from unmask.generators.autoencoder_swap import AutoencoderSwap, AutoencoderSwapConfig
+from unmask.generators._two_people import SwapConfig, TwoPersonPainter, halves
+from unmask.generators.autoencoder_swap import AutoencoderSwap
 from unmask.generators.base import GENERATORS, GeneratorSpec
 
 
 class SharedDecoder(TwoPersonPainter):
     """One encoder and one decoder, two dense middles between them."""
 
-    def __init__(self, config: AutoencoderSwapConfig) -> None:
+    def __init__(self, config: SwapConfig) -> None:
         super().__init__()
         grid = config.size_px >> HALVINGS
         deep = 8 * config.width

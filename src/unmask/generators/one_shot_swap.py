@@ -260,7 +260,7 @@ class OneShotSwap(FaceSwapper):
     def _descend(self, name: str, loss: Tensor) -> None:
         for optimiser in self.optimisers.values():
             optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self.optimisers[name].step()
 
     def held_out_figures(self) -> Figures:
@@ -348,11 +348,11 @@ class OneShotSwap(FaceSwapper):
         device = self._identity.persons.device
         with torch.inference_mode():
             return torch.cat([self._identity(part.to(device)).cpu()
-                              for part in colour.split(_AT_ONCE)])  # fmt: skip
+                              for part in torch.split(colour, _AT_ONCE)])  # fmt: skip
 
     def _paint(self, colour: Tensor, vectors: Tensor) -> Tensor:
         device = self._identity.persons.device
-        parts = zip(colour.split(_AT_ONCE), vectors.split(_AT_ONCE), strict=True)
+        parts = zip(torch.split(colour, _AT_ONCE), torch.split(vectors, _AT_ONCE), strict=True)
         with torch.inference_mode():
             return torch.cat([self._painter(shown.to(device), vector.to(device)).cpu()
                               for shown, vector in parts])  # fmt: skip

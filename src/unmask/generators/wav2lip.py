@@ -352,7 +352,8 @@ def _cut(film: SpeakingFilm, masks: Floats, start: int, reference: int) -> tuple
 
 def _speech_of(film: SpeakingFilm, start: int) -> Floats:
     """(5, 16, 80): the speech around each of five frames."""
-    return film.speech[(np.arange(start, start + FRAMES) - _BEFORE).clip(0)]
+    columns: Floats = film.speech[(np.arange(start, start + FRAMES) - _BEFORE).clip(0)]
+    return columns
 
 
 def _varied(part: tuple[Floats, ...], rng: np.random.Generator) -> tuple[Floats, ...]:

@@ -47,12 +47,15 @@ __all__ = [
 ]
 
 MIN_SIDE_PX = 128
-MIN_PSNR_DB = 39.0
+MIN_PSNR_DB = 39.0  # but for the rounding to whole grey levels
+_MIN_READ_PX = 32
+# The networks see the shorter side at a fixed size, so a strip costs by its length.
+_MAX_EMBED_RATIO, _MAX_READ_RATIO = 32, 8
 # What counts as found: one unmarked picture in ten million, by the bound of the search.
 LOG10_FALSE_ALARM = -7.0
 _WEIGHTS = {
-    "watermark-embedder.onnx": "7149f0c0f2a1bc54b456ec4dd2fa558248def4f4f26cf0cf9635c1ef9abb1463",
-    "watermark-reader.onnx": "2f6234fba8f2df4231d2abe4602776e5042f3a4d67f675bd681824de806da009",
+    "watermark-embedder.onnx": "9c94605d75c2dd06fcab5061b197125c44598d6997b5608d3c8f42ae8a55cb71",
+    "watermark-reader.onnx": "af0c7dd5bc244a540d3ca02492e3803de2112602158037a1f007adcf5ad0b147",
 }
 
 
@@ -75,6 +78,9 @@ class WatermarkReading:
     log10_false_alarm: float
 
 
+_NOTHING = WatermarkReading(found=False, payload=None, bit_agreement=0.0, log10_false_alarm=0.0)
+
+
 def embed(image: Image, payload: bytes) -> Image:
     """Hide 4 bytes in a picture.
 
@@ -87,7 +93,7 @@ def embed(image: Image, payload: bytes) -> Image:
 
     Raises:
         UsageError: The payload has not 4 bytes, or the picture is no 8-bit RGB.
-        LabelFailed: The picture is too small.
+        LabelFailed: The picture is too small, or longer than 32 times its width.
         ModelUnavailable: The bundled network is absent or was altered.
     """
     _check(image)
@@ -97,12 +103,7 @@ def embed(image: Image, payload: bytes) -> Image:
             hint="Give a number of 32 bits, such as the start of a digest.",
         )
     height, width = image.shape[:2]
-    if min(height, width) < MIN_SIDE_PX:
-        raise LabelFailed(
-            f"A picture of {width}x{height} px is too small for the invisible watermark, which "
-            f"needs {MIN_SIDE_PX} px on either side.",
-            hint="Make the picture larger.",
-        )
+    _check_room(height, width)
     size = _watermark_search.canonical_size(height, width)
     inputs = {
         "pixels": _watermark_search.shrunk(image, size),
@@ -140,6 +141,9 @@ def read(image: Image) -> WatermarkReading:
         ModelUnavailable: The bundled network is absent or was altered.
     """
     _check(image)
+    if min(_sides(image)) < _MIN_READ_PX:
+        return _NOTHING
+    image = _middle(image)
     whole = _evidence(image, 0)
     found = _watermark_search.untouched(_waves(whole))
     if found.log10_false_alarm > LOG10_FALSE_ALARM:
@@ -164,13 +168,16 @@ class FilmWatermarkReader:
             ModelUnavailable: The bundled network is absent or was altered.
         """
         _check(image)
+        if min(_sides(image)) < _MIN_READ_PX:
+            return
+        image = _middle(image)
         spectra = _spectra(image, _evidence(image, 0))
         self._spectra = spectra if self._spectra is None else self._spectra + spectra
 
     def reading(self) -> WatermarkReading:
         """What the frames so far say together; nothing is found in no frames."""
         if self._spectra is None:
-            return WatermarkReading(False, None, 0.0, 0.0)
+            return _NOTHING
         return _reading(_watermark_search.search(self._spectra))
 
 
@@ -190,6 +197,30 @@ def _evidence(image: Image, look: int) -> Floats:
     pixels = _watermark_search.shrunk(image, size)
     evidence: Floats = _session("watermark-reader.onnx").run(pixels)[0][0, 0]
     return evidence
+
+
+def _middle(image: Image) -> Image:
+    """The middle of a strip: the pattern repeats, so any part of it will do."""
+    height, width = _sides(image)
+    longest = _MAX_READ_RATIO * min(height, width)
+    top, left = max(height - longest, 0) // 2, max(width - longest, 0) // 2
+    return np.ascontiguousarray(image[top : top + longest, left : left + longest])
+
+
+def _check_room(height_px: int, width_px: int) -> None:
+    shorter, longer = sorted((height_px, width_px))
+    if shorter < MIN_SIDE_PX:
+        raise LabelFailed(
+            f"A picture of {width_px}x{height_px} px is too small for the invisible watermark, "
+            f"which needs {MIN_SIDE_PX} px on either side.",
+            hint="Make the picture larger.",
+        )
+    if longer > _MAX_EMBED_RATIO * shorter:
+        raise LabelFailed(
+            f"A picture of {width_px}x{height_px} px is too long and narrow for the invisible "
+            f"watermark, which takes sides of at most {_MAX_EMBED_RATIO} to 1.",
+            hint="Cut the picture into parts.",
+        )
 
 
 def _sides(image: Image) -> tuple[int, int]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import platform
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +15,7 @@ import torch
 
 from unmask.errors import CorruptMedia, NotFound, UsageError
 from unmask.train.evaluate import evaluate
+from unmask.train.interrupts import signals_call
 from unmask.train.loop import CHECKPOINT, StepReport, Trainer
 from unmask.train.prepare import split_rows
 from unmask.train.tracking import csv_table
@@ -143,7 +142,7 @@ class Run:
             csv_table(self.folder / "log.csv", step) as log,
             csv_table(self.folder / "evaluation.csv", step) as evaluations,
             SummaryWriter(str(self.folder / "tb"), purge_step=step + 1) as board,
-            _interrupts_call(self.trainer.stop),
+            signals_call(self.trainer.stop),
         ):
 
             def on_step(report: StepReport) -> None:
@@ -176,27 +175,6 @@ class Run:
             return None
         size = self.recipe.phase_at(step - 1).size
         return evaluate(self.trainer.averaged_network(), self._cache, self._held_out, size)
-
-
-@contextmanager
-def _interrupts_call(stop: Callable[[], None]) -> Iterator[None]:
-    """While inside, the first Ctrl-C calls ``stop``; the second ends the program as ever."""
-
-    def answer(number: int, frame: object) -> None:
-        del number, frame
-        signal.signal(signal.SIGINT, before)
-        stop()
-
-    before = signal.getsignal(signal.SIGINT)
-    try:
-        signal.signal(signal.SIGINT, answer)
-    except ValueError:  # not the main thread: interrupts are somebody else's
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _to_board(board: Any, group: str, row: dict[str, float], step: int) -> None:

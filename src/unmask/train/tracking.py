@@ -39,6 +39,7 @@ def csv_table(path: Path, step: int) -> Iterator[CsvTable]:
         rows = rows[:1] + [r for r in rows[1:] if r and r[0].isdigit() and int(r[0]) <= step]
     with path.open("w", newline="", encoding="utf-8") as handle:
         csv.writer(handle).writerows(rows)
+        handle.flush()  # a kill from here on costs no row
         yield CsvTable(handle, rows[0][1:] if rows else [])
 
 

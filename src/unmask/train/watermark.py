@@ -49,13 +49,15 @@ class Settings:
     """What a run is made of.
 
     Attributes:
-        steps: Batches in all.
+        steps: Batches in all, as the learning rate is planned for.
+        until: Batches after which the run ends; 0: all.
         batch: Pictures in a batch.
         rate: Highest learning rate.
         seed: Seed of everything.
     """
 
     steps: int = 700
+    until: int = 0
     batch: int = 8
     rate: float = 2e-3
     seed: int = 1
@@ -273,14 +275,15 @@ def train(pictures: Pictures, folder: Path, settings: Settings) -> Training:
         training.load(folder / CHECKPOINT)
     means: dict[str, float] = {}
     started, first = time.monotonic(), training.step
-    while training.step < settings.steps:
+    last = min(settings.until or settings.steps, settings.steps)
+    while training.step < last:
         for name, value in training.advance(pictures).items():
             means[name] = means.get(name, 0.0) + value / _LOG_EVERY
         if training.step % _LOG_EVERY == 0:
             pace = (training.step - first) / (time.monotonic() - started)
             _log(folder / LOG, training.step, {**means, "steps_per_s": pace})
             means = {}
-        if training.step % _SAVE_EVERY == 0 or training.step == settings.steps:
+        if training.step % _SAVE_EVERY == 0 or training.step == last:
             training.save(folder / CHECKPOINT)
             export(training, folder)
     return training
@@ -303,7 +306,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, required=True, help="a face cache")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--sets", nargs="+", default=list(OPEN_SETS))
-    for name, default in (("steps", 700), ("batch", 8), ("seed", 1)):
+    for name, default in (("steps", 700), ("until", 0), ("batch", 8), ("seed", 1)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--rate", type=float, default=2e-3)
     given = vars(parser.parse_args())

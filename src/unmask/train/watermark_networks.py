@@ -58,7 +58,7 @@ def visible_power(change: Tensor) -> Tensor:
     Contrast Sensitivity of Human Colour Vision", J. Physiology 1985). Blue is priced higher than by
     that alone: a mark of blue and yellow is lost with the colours that JPEG and film codecs drop.
     """
-    red, green, blue = change.split(1, 1)
+    red, green, blue = change[:, :1], change[:, 1:2], change[:, 2:]
     light = 0.299 * red + 0.587 * green + 0.114 * blue
     seen: Tensor = light.square() + 0.5 * (red - green).square() + 0.8 * (blue - light).square()
     return seen

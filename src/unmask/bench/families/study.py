@@ -185,10 +185,9 @@ def _left_out(
     for test in plan.study.tests:
         store = _forged(test, forgers, plan, place, "test", plan.study.per_face)
         tests.append(ScoredSet(name=test.name, path=store.folder.name))
-    training = {
-        "data": {"stores": [{"name": _TRAINING, "path": trained_on.folder.name}]},
-        **plan.training,
-    }
+    stores = [{"name": _TRAINING, "path": trained_on.folder.name}]
+    data = {"stores": stores, **plan.training.get("data", {})}
+    training = plan.training | {"data": data}
     left_out = asked.methods or tuple(one.id for one in forgers)
     study = Study(
         title=f"{asked.network}, with and without each family",

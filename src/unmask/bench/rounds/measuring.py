@@ -75,8 +75,10 @@ def figures_of(
             auc, hits = cell["auc"], cell["hits"]
             found.append(Figure(name, method, "auc", auc.value, auc.low, auc.high,
                                 cell.counts.fakes))  # fmt: skip
-            missed = [None if one is None else 1 - one for one in (hits.value, hits.high, hits.low)]
-            found.append(Figure(name, method, "missed", *missed, cell.counts.fakes))
+            value, low, high = (
+                None if one is None else 1 - one for one in (hits.value, hits.high, hits.low)
+            )
+            found.append(Figure(name, method, "missed", value, low, high, cell.counts.fakes))
             alarms = cell["false_alarms"]
         found.append(Figure(name, "real", "false_alarms", alarms.value, alarms.low, alarms.high,
                             int(real.sum())))  # fmt: skip

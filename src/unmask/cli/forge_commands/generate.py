@@ -140,10 +140,11 @@ def _made(
 
 
 def _written(output: Path, faces: Pixels, label: ForgeryLabel, *, separate: bool) -> Sequence[Path]:
+    from unmask.forge.labels import write_labelled_sheet
     from unmask.provenance import write_labelled_picture
 
     if not separate:
-        write_labelled_picture(output, _sheet(faces), label)
+        write_labelled_sheet(output, _sheet(faces), label)
         return [output]
     paths = [output.with_stem(f"{output.stem}-{number:03}") for number in range(1, len(faces) + 1)]
     for number, (path, face) in enumerate(zip(paths, faces, strict=True), 1):

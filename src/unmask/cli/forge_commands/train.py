@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from unmask.cli._errors import EXIT_INTERRUPTED
+from unmask.cli._errors import EXIT_INTERRUPTED, printable
 from unmask.errors import MissingExtra, UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--other", multiple=True, metavar="PATH",
               help="The same for the second person, where the method wants two.")  # fmt: skip
 @click.option("--data", type=click.Path(path_type=Path), metavar="DIR",
-              help="Folder of a recipe's paths.  [default: ../shared]")  # fmt: skip
+              help="Folder of a recipe's paths.  [default: ../shared/data]")  # fmt: skip
 @click.option("--run", "folder", type=click.Path(path_type=Path), metavar="DIR",
               help="Where the run lives.  [default: runs/forge-METHOD]")  # fmt: skip
 @click.option("--steps", type=click.IntRange(1), help="Length of the run.")
@@ -79,6 +80,8 @@ def command(  # noqa: PLR0913 - one parameter an option
         recipe.steps, evaluate_every=recipe.evaluate_every, preview_every=recipe.preview_every
     )
     finished = _train(run, schedule)
+    if run.preview_problem:
+        click.echo(f"The last preview was not written. {run.preview_problem}", err=True)
     spec = run.generator.spec
     best = run.best.get(spec.selected_by)
     figure = f"; best held-out {spec.selected_by} {best:.4g}" if best is not None else ""
@@ -96,7 +99,7 @@ def _recipe(
     from unmask.forge.recipe import ForgeRecipe, MaterialRecipe, read_recipe
 
     if what.endswith(".toml"):
-        recipe, root = read_recipe(Path(what)), data or Path("../shared")
+        recipe, root = read_recipe(Path(what)), data or Path("../shared/data")
         if not faces and not other:
             return recipe, root
         material = replace(recipe.material, faces=faces or recipe.material.faces,
@@ -121,11 +124,13 @@ def _gathered(recipe: ForgeRecipe, root: Path) -> Material:
     with download_bar(quiet=False) as progress:
         assets.ensure(progress=progress)
     with bar_on_stderr("reading faces", 0) as (bar, task):
-        return gather(
-            recipe,
-            root,
-            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
+        read = itertools.count(1)
+
+        def on_source(name: str) -> None:
+            # How many there will be is not known before a folder was walked through.
+            bar.update(task, total=None, note=f"{next(read)}: {printable(name)}")
+
+        return gather(recipe, root, on_source=on_source)
 
 
 def _train(run: GeneratorRun, schedule: Schedule) -> bool:

@@ -201,8 +201,8 @@ class FirstOrderMotion(FaceAnimator):
         for kind, source, frames in self._pairs:
             made = self._moved(source, frames, relative=False).astype(np.float64)
             truth = frames.astype(np.float64)
-            l1 = np.abs(made - truth).mean() / 255
-            still = np.abs(source.astype(np.float64) - truth).mean() / 255
+            l1 = float(np.abs(made - truth).mean()) / 255
+            still = float(np.abs(source.astype(np.float64) - truth).mean()) / 255
             for name in (kind, ""):
                 total = sums.setdefault(name, [0.0, 0.0, 0.0])
                 for place, value in enumerate((l1 * len(frames), still * len(frames), len(frames))):
@@ -215,7 +215,7 @@ class FirstOrderMotion(FaceAnimator):
         return figures
 
     def preview(self) -> Image:
-        """Rows of source, then driving above animated: four films' own, two of another face."""
+        """Rows of source, then driving and animated in turn: four own films, two of others."""
         rows = [_strip(source, frames, self._moved(source, frames[_three(frames)], relative=False))
                 for _, source, frames in self._pairs[:4]]  # fmt: skip
         for number in range(min(2, len(self._pairs) - 1)):
