@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 # Shares of the shorter side. Rows of equal faces can beat in time with the watermark's pattern;
 # a border changes the scale at which it is laid over them.
 _BORDERS = (0.06, 0.125, 0.2)
-_PAPER = (245, 245, 245)
 
 
 def label_of_run(
@@ -76,5 +75,6 @@ def write_labelled_sheet(path: str | os.PathLike[str], sheet: Image, label: Forg
 
 def _bordered(sheet: Image, share: float) -> Image:
     width = round(min(sheet.shape[:2]) * share)
-    grown = cv2.copyMakeBorder(sheet, 0, width, 0, width, cv2.BORDER_CONSTANT, value=_PAPER)
+    ground = sheet[-1, -1].tolist()
+    grown = cv2.copyMakeBorder(sheet, 0, width, 0, width, cv2.BORDER_CONSTANT, value=ground)
     return np.asarray(grown, np.uint8)

@@ -208,7 +208,7 @@ def _mime(path: Path) -> str:
     if mime not in FORMATS:
         raise UnsupportedMedia(
             f"{path.name} is {mime}, which cannot carry content credentials.",
-            hint=f"These can: {', '.join(FORMATS.values())}.",
+            hint=f"These can: {', '.join(FORMATS.values())}. Save it as one of them first.",
         )
     return mime
 
