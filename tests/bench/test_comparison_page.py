@@ -68,7 +68,7 @@ def test_the_page_is_well_formed_and_names_are_unique(found):
 
 def test_the_style_sheet_is_the_only_style_allowed(found):
     page = as_html(found)
-    assert "default-src 'none'; style-src 'sha256-" in page.replace("&#39;", "'")
+    assert "default-src 'none'; img-src data:; style-src 'sha256-" in page.replace("&#39;", "'")
     assert "style=" not in page
     assert page.count("<style") == 1
 

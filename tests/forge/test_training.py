@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -54,7 +53,7 @@ def test_a_resumed_run_equals_an_unbroken_one(tmp_path: Path, two_people: Materi
     assert 0 < resumed.step < 6
     assert resumed.train(QUICK)
     assert_same_state(unbroken, resumed)
-    rows = [list(csv.reader((run.folder / "log.csv").open())) for run in (unbroken, resumed)]
+    rows = [(run.folder / "log.csv").read_text().splitlines() for run in (unbroken, resumed)]
     assert rows[0][-1] == rows[1][-1]
 
 

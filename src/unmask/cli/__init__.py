@@ -23,7 +23,7 @@ COMMANDS = {
     "data": "List, check and prepare data sets; make compressed copies.",
     "train": "Train a detector from a recipe.",
     "forge": "Make labelled face forgeries.",
-    "provenance": "Show, check and write where files say they come from; keep a log.",
+    "provenance": "Show, check and write where files say they come from.",
     "export": "Turn a trained checkpoint into the ONNX file that scan runs.",
     "calibrate": "Fit scores to likelihood ratios on held-out faces.",
     "bench": "Measure accuracy, speed and memory; compare detectors.",
