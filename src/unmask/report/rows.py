@@ -126,8 +126,17 @@ def by_urgency(rows: Iterable[FileRow]) -> Sequence[FileRow]:
     return sorted(rows, key=lambda row: (_ORDER[row.label], -(row.log10_lr or 0.0)))
 
 
+# The whole sentence is on the page of the file; a table has room for what it was.
+_DECLARED = {
+    "declared_by_credentials": "its signed credentials",
+    "declared_by_watermark": "its watermark",
+}
+
+
 def _note(report: Report) -> str:
     """Pick what a person scanning a table would ask next."""
+    if declared := [_DECLARED[r.code] for r in report.verdict.reasons if r.code in _DECLARED]:
+        return f"by {' and '.join(declared)}"
     if report.verdict.reasons:
         return report.verdict.reasons[0].message
     if report.coverage.stopped_early:
