@@ -205,8 +205,8 @@ def _declared_in(watermark: WatermarkFinding) -> Iterator[Reason]:
         yield Reason(
             code="declared_by_watermark",
             message="Its pixels carry the watermark that Unmask puts on everything it forges "
-            f"(payload {watermark.payload}). Its key is public, so somebody could put it into a real "
-            "picture, too; the provenance log of whoever forged knows the payload.",
+            f"(payload {watermark.payload}). Its key is public, so somebody could put it into a "
+            "real picture, too; the provenance log of whoever forged knows the payload.",
         )
 
 
