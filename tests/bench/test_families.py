@@ -16,7 +16,8 @@ from unmask.bench.face_choice import ChosenFaces, FaceChoice
 from unmask.bench.families.detector_scores import shipped_threshold
 from unmask.bench.families.outputs import PAGE, TABLE, write_families
 from unmask.bench.families.recipe import Families, FamiliesPlan, LeftOut, read_families
-from unmask.bench.families.study import Workplace, run_families
+from unmask.bench.families.study import run_families
+from unmask.bench.workplace import Workplace
 from unmask.calibration.model import load_calibration
 from unmask.errors import UsageError
 from unmask.train.prepare import held_out

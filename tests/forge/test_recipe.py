@@ -43,14 +43,14 @@ def test_a_recipe_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("steps", "stepps", "Did you mean 'steps'"),
-        ("margin", "magin", "Did you mean 'margin'"),
-        ("batch = 4", "bach = 4", "no key 'bach'"),
-        ("steps = 300", 'steps = "many"', "was to be int"),
-        ('faces = ["one.mp4"]', 'faces = "one.mp4"', "tuple"),
-        ('method = "autoencoder_swap"', "", "names no method"),
-        ("[config]", "[config", "is not TOML"),
-        ("batch = 4", "batch = true", "was to be of the kind"),
+        ("steps", "stepps", "Did you mean steps"),
+        ("margin", "magin", "Did you mean margin"),
+        ("batch = 4", "bach = 4", "unknown key 'bach'"),
+        ("steps = 300", 'steps = "many"', "expected int"),
+        ('faces = ["one.mp4"]', 'faces = "one.mp4"', "expected tuple"),
+        ('method = "autoencoder_swap"', "", "lacks the key 'method'"),
+        ("[config]", "[config", "is not valid TOML"),
+        ("batch = 4", "batch = true", "expected int"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path: Path, old: str, new: str, said: str) -> None:

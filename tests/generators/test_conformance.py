@@ -172,7 +172,7 @@ def test_the_configuration_goes_there_and_back(generator_id: str) -> None:
     cls = GENERATORS.get(generator_id)
     config = cls.config_class.from_mapping(cls.small)
     assert cls.config_class.from_mapping(config.to_mapping()) == config
-    with pytest.raises(UsageError, match="no key 'batches'"):
+    with pytest.raises(UsageError, match="unknown key 'batches'"):
         cls.config_class.from_mapping({"batches": 3})
     with pytest.raises(UsageError, match="learning_rate"):
         cls.config_class.from_mapping({"learning_rate": "fast"})

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from unmask.errors import NotFound, UsageError
+from unmask.errors import UsageError
 from unmask.generators.base import GENERATORS
 from unmask.generators.material import FaceTrack, Material, hold_out_tail, hold_out_tracks
+from unmask.toml_records import read_toml, record_of
 
 if TYPE_CHECKING:
     from unmask.forge.material_of import OnSource
     from unmask.generators.base import Generator, GeneratorConfig
 
-_Row = TypeVar("_Row", "ForgeRecipe", "MaterialRecipe")
 _AUDIBLE = "speaking_films"
-_STEADY = ("films",)
+# Cut with one region a shot: the motion of the head is what is to be learned.
+_MOVING = "films"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +29,12 @@ class MaterialRecipe:
         other: The same for the second person, where the method wants two.
         margin: Side of the crops over the longer side of the face hull.
         held_out_share: Of films, pictures or (with two people) of each film's end.
-        steady: Cut a film with one region, so that the head's motion stays in it; None: as the
-            method's material needs it.
     """
 
     faces: tuple[str, ...] = ()
     other: tuple[str, ...] = ()
     margin: float = 1.5
     held_out_share: float = 0.1
-    steady: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +56,7 @@ class ForgeRecipe:
     seed: int = 0
     evaluate_every: int = 200
     preview_every: int = 500
-    config: Mapping[str, Any] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
     material: MaterialRecipe = field(default_factory=MaterialRecipe)
 
     def generator(self) -> type[Generator]:
@@ -83,17 +78,10 @@ def read_recipe(path: Path) -> ForgeRecipe:
     Raises:
         NotFound: There is no such file.
         UsageError: It is not TOML, or a key is unknown, missing or of the wrong kind.
+        UnknownEntry: There is no such generator.
     """
-    if not path.is_file():
-        raise NotFound(f"There is no recipe {path}.", hint="Give a TOML file; see recipes/forge/.")
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not TOML: {error}.", hint="Correct the file.") from error
-    if "method" not in table:
-        raise UsageError(f"{path} names no method.", hint=f'Add method = "..."; {_known_methods()}')
-    material = _row(MaterialRecipe, table.pop("material", {}), f"{path}, [material]")
-    recipe = _row(ForgeRecipe, table | {"material": material}, str(path))
+    table = read_toml(path, "recipes/forge/")
+    recipe: ForgeRecipe = record_of(ForgeRecipe, table, path.name)
     recipe.generator_config()
     return recipe
 
@@ -120,7 +108,7 @@ def gather(recipe: ForgeRecipe, root: Path, *, on_source: OnSource | None = None
             [root / name for name in names],
             size_px=cls.crop_px(config),
             margin=wanted.margin,
-            one_region=kind in _STEADY if wanted.steady is None else wanted.steady,
+            one_region=kind == _MOVING,
             audio=kind == _AUDIBLE,
             on_source=on_source,
         )
@@ -149,35 +137,3 @@ def _tails(tracks: list[FaceTrack], share: float) -> tuple[list[FaceTrack], list
         longest = max(tracks, key=len)
         hold_out_tail(longest, share)  # raises, and says how many frames there are
     return [kept for kept, _ in pairs], [out for _, out in pairs]
-
-
-def _row(cls: type[_Row], table: object, where: str) -> _Row:
-    if not isinstance(table, Mapping):
-        raise UsageError(f"{where}: a table was expected, {table!r} came.", hint="Correct it.")
-    known = {row.name: row for row in fields(cls)}
-    for key in table:
-        if key not in known:
-            near = get_close_matches(str(key), known, n=1)
-            raise UsageError(
-                f"{where} has no key {key!r}.",
-                hint=f"Did you mean {near[0]!r}?" if near else f"There is: {', '.join(known)}.",
-            )
-    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
-    for key, value in values.items():
-        _check_kind(where, key, value, str(known[key].type))
-    return cls(**values)
-
-
-def _check_kind(where: str, key: str, value: object, kind: str) -> None:
-    accepted: dict[str, tuple[type, ...]] = {
-        "str": (str,), "int": (int,), "float": (int, float), "bool | None": (bool,),
-        "tuple[str, ...]": (tuple,),
-    }  # fmt: skip
-    types = accepted.get(kind)
-    wrong_flag = isinstance(value, bool) and kind in {"int", "float"}
-    if types is not None and (not isinstance(value, types) or wrong_flag):
-        raise UsageError(f"{where}: {key} = {value!r} was to be {kind}.", hint="Correct it.")
-
-
-def _known_methods() -> str:
-    return f"there is {', '.join(GENERATORS.ids())}."

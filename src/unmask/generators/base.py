@@ -8,7 +8,7 @@ saves, resumes, and keeps the weights with the best held-out figure.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from unmask.errors import UsageError
 from unmask.registry import Registry
+from unmask.toml_records import record_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,26 +92,7 @@ class GeneratorConfig:
         Raises:
             UsageError: A key is unknown or a value has the wrong type.
         """
-        known = {field.name: field for field in fields(cls)}
-        if unknown := sorted(set(given) - set(known)):
-            raise UsageError(
-                f"The generator's configuration has no key {unknown[0]!r}.",
-                hint=f"There is: {', '.join(sorted(known))}.",
-            )
-        plain: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in given.items()
-        }
-        built = cls(**plain)
-        for key, value in plain.items():
-            default = known[key].default
-            fits = isinstance(value, type(default)) or (
-                isinstance(default, float) and isinstance(value, int)
-            )
-            if not fits or isinstance(value, bool) != isinstance(default, bool):
-                raise UsageError(
-                    f"{key} = {value!r} was to be of the kind of {default!r}.",
-                    hint="Correct the configuration.",
-                )
+        built: Self = record_of(cls, given, "The generator's configuration")
         return built
 
     def to_mapping(self) -> dict[str, Any]:

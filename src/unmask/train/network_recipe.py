@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from unmask.errors import NotFound, UsageError
-from unmask.train.recipe import _build
+from unmask.errors import UsageError
+from unmask.toml_records import read_toml, record_of
 
 BALANCES = ("method", "class", "none")
 OPTIMISERS = ("adamw", "sgd")
@@ -282,13 +282,7 @@ def read_network_recipe(path: Path) -> NetworkRecipe:
         UsageError: Not TOML, an unknown key (with the near match), a missing one, a wrong type
             or an impossible value.
     """
-    if not path.is_file():
-        raise NotFound(f"There is no recipe at {path}.", hint="See the folder recipes/networks/.")
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not valid TOML: {error}.") from error
-    return network_recipe_from(table, path.name)
+    return network_recipe_from(read_toml(path, "recipes/networks/"), path.name)
 
 
 def network_recipe_from(table: dict[str, Any], where: str) -> NetworkRecipe:
@@ -297,7 +291,7 @@ def network_recipe_from(table: dict[str, Any], where: str) -> NetworkRecipe:
     Raises:
         UsageError: See :func:`read_network_recipe`.
     """
-    recipe: NetworkRecipe = _build(NetworkRecipe, table, where)
+    recipe: NetworkRecipe = record_of(NetworkRecipe, table, where)
     check(recipe, where)
     return recipe
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
 
-from unmask.errors import NotFound, UsageError
+from unmask.errors import UsageError
+from unmask.toml_records import read_toml, record_of
 
 
 @dataclass(frozen=True)
@@ -140,13 +137,7 @@ def read_recipe(path: Path) -> Recipe:
         NotFound: There is no such file.
         UsageError: Not TOML, an unknown key (with the near match), a missing one or a wrong type.
     """
-    if not path.is_file():
-        raise NotFound(f"There is no recipe at {path}.", hint="See the folder recipes/.")
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not valid TOML: {error}.") from error
-    recipe: Recipe = _build(Recipe, table, path.name)
+    recipe: Recipe = record_of(Recipe, read_toml(path, "recipes/"), path.name)
     for is_wrong, complaint in _complaints(recipe):
         if is_wrong:
             raise UsageError(f"{path.name}: {complaint}.")
@@ -173,42 +164,3 @@ def _complaints(recipe: Recipe) -> Iterator[tuple[bool, str]]:
         yield phase.steps < 1, "a phase must have at least 1 step"
         yield phase.size < 32 or phase.size % 32 != 0, "a phase's size must be a multiple of 32"
         yield not 0 <= phase.frozen_blocks <= 19, "frozen_blocks must be in 0..19"
-
-
-def _build(cls: Any, value: Any, where: str) -> Any:
-    if dataclasses.is_dataclass(cls):
-        return _build_record(cls, value, where)
-    origin, arguments = get_origin(cls), get_args(cls)
-    if origin is tuple and isinstance(value, list):
-        inner = arguments[0]
-        if arguments[-1] is not Ellipsis and len(value) != len(arguments):
-            raise UsageError(f"{where} has {len(value)} entries, expected {len(arguments)}.")
-        return tuple(_build(inner, item, f"{where}[{i}]") for i, item in enumerate(value))
-    if origin is dict and isinstance(value, dict):
-        return {str(k): _build(arguments[1], v, f"{where}.{k}") for k, v in value.items()}
-    if cls is float and type(value) is int:
-        return float(value)
-    if isinstance(cls, type) and type(value) is cls:
-        return value
-    raise UsageError(f"{where} is {value!r}, expected {getattr(cls, '__name__', cls)}.")
-
-
-def _build_record(cls: Any, value: Any, where: str) -> Any:
-    if not isinstance(value, dict):
-        raise UsageError(f"{where} is {value!r}, expected a table.")
-    hints = get_type_hints(cls)
-    fields = {f.name: f for f in dataclasses.fields(cls)}
-    for key in value:
-        if key not in fields:
-            near = difflib.get_close_matches(key, fields, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(fields)}."
-            raise UsageError(f"{where} has the unknown key {key!r}.", hint=hint)
-    required = [
-        name
-        for name, f in fields.items()
-        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-    ]
-    for name in required:
-        if name not in value:
-            raise UsageError(f"{where} lacks the key {name!r}.")
-    return cls(**{key: _build(hints[key], v, f"{where}.{key}") for key, v in value.items()})

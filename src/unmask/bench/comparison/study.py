@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import difflib
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +13,10 @@ from unmask.bench.comparison.degradations import get_degradation
 from unmask.bench.comparison.findings import Published
 from unmask.bench.comparison.measures import RESAMPLES
 from unmask.bench.comparison.scores import TEST, VALIDATION
-from unmask.errors import NotFound, UsageError
+from unmask.errors import UsageError
 from unmask.networks import NETWORKS
+from unmask.toml_records import read_toml, record_of
 from unmask.train.network_recipe import LABELS, network_recipe_from
-from unmask.train.recipe import _build
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -228,19 +227,14 @@ def read_study(path: Path) -> Plan:
         NotFound: There is no such file.
         UsageError: Not TOML, an unknown key or name (with the near match), or an impossible value.
     """
-    if not path.is_file():
-        raise NotFound(f"There is no study at {path}.", hint="See the folder recipes/studies/.")
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not valid TOML: {error}.") from error
+    table = read_toml(path, "recipes/studies/")
     training = _table(table.pop("training", {}), f"{path.name}: training")
     overrides = _overrides(table, path.name)
     # Each is there once or not at all; as lists they share the checks of everything else.
     for name in ("robustness", "adversarial", "costs", "features", "heat_maps"):
         if isinstance(table.get(name), dict):
             table[name] = [table[name]]
-    study: Study = _build(Study, table, path.name)
+    study: Study = record_of(Study, table, path.name)
     plan = Plan(study, training, overrides, path.parent, path.stem)
     _check(plan, path.name)
     return plan

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from unmask.bench.comparison.measures import RESAMPLES
 from unmask.bench.face_choice import FaceChoice
-from unmask.errors import NotFound, UsageError
-from unmask.train.recipe import _build
+from unmask.errors import UsageError
+from unmask.toml_records import read_toml, record_of
 
 
 @dataclass(frozen=True)
@@ -85,11 +84,11 @@ def read_families(path: Path) -> FamiliesPlan:
         NotFound: There is no such file.
         UsageError: Not TOML, an unknown key (with the near match), or an impossible value.
     """
-    table = read_toml(path)
+    table = read_toml(path, "recipes/studies/")
     training = table.pop("training", {})
     if isinstance(table.get("left_out"), dict):
         table["left_out"] = [table["left_out"]]
-    study: Families = _build(Families, table, path.name)
+    study: Families = record_of(Families, table, path.name)
     for is_wrong, complaint in (
         (not study.methods and not study.runs, "it names no methods"),
         (not study.tests, "it names no tests"),
@@ -100,18 +99,3 @@ def read_families(path: Path) -> FamiliesPlan:
         if is_wrong:
             raise UsageError(f"{path.name}: {complaint}.", hint="See recipes/studies/.")
     return FamiliesPlan(study, training, path.parent, path.stem)
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file as a table.
-
-    Raises:
-        NotFound: There is no such file.
-        UsageError: It is not TOML.
-    """
-    if not path.is_file():
-        raise NotFound(f"There is no recipe at {path}.", hint="See the folder recipes/studies/.")
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not valid TOML: {error}.", hint="Correct it.") from error

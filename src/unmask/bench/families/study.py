@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +17,7 @@ from unmask.bench.comparison.study import NetworkChoice, Plan, ScoredSet, Study
 from unmask.bench.comparison.study_runs import Place, Stores, fingerprint, slug
 from unmask.bench.face_choice import ChosenFaces
 from unmask.bench.families.detector_scores import face_logits, shipped_threshold
+from unmask.bench.workplace import Workplace
 from unmask.datasets.shards import ShardStore
 from unmask.detectors.choice import open_detector
 from unmask.forge.face_forgers import FaceForger, forgers_of
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from unmask.bench.families.recipe import FamiliesPlan, LeftOut
     from unmask.detectors.base import Detector
 
-Say = Callable[[str], None]
 _TRAINING = "training"
 
 
@@ -71,17 +70,6 @@ class Found:
     scores: ScoreTable
     with_all: Sequence[Record]
     without: Sequence[Record]
-
-
-@dataclass(frozen=True, slots=True)
-class Workplace:
-    """Where the study reads and writes, and with what it computes."""
-
-    out: Path
-    stores: Stores
-    data: Path | None
-    threads: int | None
-    say: Say
 
 
 def run_families(plan: FamiliesPlan, place: Workplace) -> Found:

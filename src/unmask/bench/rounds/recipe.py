@@ -10,11 +10,10 @@ from typing import Any
 
 from unmask.bench.comparison.measures import RESAMPLES
 from unmask.bench.face_choice import FaceChoice
-from unmask.bench.families.recipe import read_toml
 from unmask.bench.rounds.space import narrowed
 from unmask.errors import UsageError
+from unmask.toml_records import read_toml, record_of
 from unmask.train.network_recipe import NetworkRecipe, network_recipe_from
-from unmask.train.recipe import _build
 
 
 @dataclass(frozen=True)
@@ -116,9 +115,9 @@ def read_rounds(path: Path) -> RoundsPlan:
         NotFound: There is no such file.
         UsageError: Not TOML, an unknown key (with the near match), or an impossible value.
     """
-    table = read_toml(path)
+    table = read_toml(path, "recipes/studies/")
     training = table.pop("training", {})
-    rounds: Rounds = _build(Rounds, table, path.name)
+    rounds: Rounds = record_of(Rounds, table, path.name)
     narrowed(rounds.families)
     search = rounds.search
     for is_wrong, complaint in (

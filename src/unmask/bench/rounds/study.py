@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmask.bench.comparison.study_runs import Stores, fingerprint, slug, write_text
+from unmask.bench.comparison.study_runs import fingerprint, slug, write_text
 from unmask.bench.face_choice import ChosenFaces, FaceChoice
 from unmask.bench.rounds.forged_faces import Forge, SettingStore, Tries, drawn_settings
 from unmask.bench.rounds.measuring import Figure, figures_of, logits_of, threshold_at
 from unmask.bench.rounds.search import Distribution, Tried, search
 from unmask.bench.rounds.space import Setting, narrowed
+from unmask.bench.workplace import Workplace
 from unmask.datasets.shards import ShardStore
 from unmask.errors import UsageError
 from unmask.forge.face_forgers import forgers_of
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 SEARCHED, ALIKE = "searched", "alike"
 _UNIFORM, _HARD = "alike", "searched"
 WEAK = "weakest settings"
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +68,6 @@ class FoundRounds:
 
     results: Sequence[RoundResult]
     finished: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Workplace:
-    """Where the rounds read and write, and with what they compute."""
-
-    out: Path
-    stores: Stores
-    data: Path | None
-    threads: int | None
-    say: Say
 
 
 def run_rounds(plan: RoundsPlan, place: Workplace) -> FoundRounds:

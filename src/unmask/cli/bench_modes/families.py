@@ -42,7 +42,8 @@ def command(
         from unmask.bench.comparison.study_runs import Stores
         from unmask.bench.families.outputs import summary, write_families
         from unmask.bench.families.recipe import read_families
-        from unmask.bench.families.study import Workplace, run_families
+        from unmask.bench.families.study import run_families
+        from unmask.bench.workplace import Workplace
     except ModuleNotFoundError as error:
         raise MissingExtra.named("train", f"Comparing detectors (it uses {error.name})") from error
     plan = read_families(recipe).with_runs(runs)

@@ -40,7 +40,8 @@ def command(
         from unmask.bench.comparison.study_runs import Stores
         from unmask.bench.rounds.outputs import summary, write_rounds
         from unmask.bench.rounds.recipe import read_rounds
-        from unmask.bench.rounds.study import Workplace, run_rounds
+        from unmask.bench.rounds.study import run_rounds
+        from unmask.bench.workplace import Workplace
     except ModuleNotFoundError as error:
         raise MissingExtra.named("train", f"Hardening (it uses {error.name})") from error
     plan = read_rounds(recipe)

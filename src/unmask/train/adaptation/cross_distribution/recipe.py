@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from unmask.errors import NotFound, UsageError
-from unmask.train.recipe import _build
+from unmask.errors import UsageError
+from unmask.toml_records import read_toml, record_of
 
 
 @dataclass(frozen=True)
@@ -118,13 +117,7 @@ def read_study(path: Path) -> Study:
         UsageError: Not TOML, an unknown key (with the near match), a missing one, a wrong type or
             an impossible value.
     """
-    if not path.is_file():
-        raise NotFound(f"There is no recipe at {path}.", hint="See the folder recipes/studies/.")
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not valid TOML: {error}.") from error
-    study: Study = _build(Study, table, path.name)
+    study: Study = record_of(Study, read_toml(path, "recipes/studies/"), path.name)
     for is_wrong, complaint in _complaints(study):
         if is_wrong:
             raise UsageError(f"{path.name}: {complaint}.")
