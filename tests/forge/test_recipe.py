@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="the extra 'forge' is not installed")
 
 from unmask.errors import NotFound, UnknownEntry, UsageError
-from unmask.forge.recipe import ForgeRecipe, MaterialRecipe, gather, read_recipe
+from unmask.forge.recipe import (
+    ForgeRecipe,
+    MaterialRecipe,
+    gather,
+    hold_out,
+    read_recipe,
+)
+from unmask.generators.material import FaceTrack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,6 +81,23 @@ def test_a_swap_of_two_wants_two(tmp_path: Path) -> None:
     one = ForgeRecipe("autoencoder_swap", material=MaterialRecipe(faces=("a",)))
     with pytest.raises(UsageError, match="the faces of one came"):
         gather(one, tmp_path)
+
+
+def track(name: str, frames: int) -> FaceTrack:
+    images = np.zeros((frames, 8, 8, 3), np.uint8)
+    return FaceTrack(name, images, np.zeros((frames, 468, 2), np.float32), np.arange(frames) / 25)
+
+
+def test_films_and_the_ends_of_the_others_are_held_out() -> None:
+    tracks = [track(f"film {number}", 40) for number in range(9)] + [track("short", 4)]
+    kept, out = hold_out(tracks, MaterialRecipe(held_out_share=0.2, held_out_ends=0.25), seed=0)
+    assert sum(map(len, kept)) + sum(map(len, out)) == 9 * 40 + 4
+    whole = [one for one in out if one.name not in {another.name for another in kept}]
+    ends = [one for one in out if one not in whole]
+    assert len(whole) == 2
+    assert {len(one) for one in ends} == {10}
+    assert min(one.pts_s[0] for one in ends) == max(one.pts_s[-1] for one in kept) + 1 / 25
+    assert not any(one.name == "short" for one in ends)
 
 
 def test_the_shipped_recipes_are_sound(repository: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -141,3 +142,29 @@ def test_a_swap_needs_consent(statement: str | None) -> None:
 def test_a_schedule_of_nothing_is_refused() -> None:
     with pytest.raises(UsageError, match="at least 1"):
         Schedule(0)
+    with pytest.raises(UsageError, match="share of the steps"):
+        Schedule(10, rate_falls_over=1.5)
+
+
+def test_the_rate_falls_over_the_last_steps() -> None:
+    schedule = Schedule(10, rate_falls_over=0.5)
+    factors = [schedule.rate_factor(step) for step in range(1, 11)]
+    assert factors[:5] == [1.0] * 5
+    assert all(one > after > 0 for one, after in itertools.pairwise(factors[4:]))
+    assert factors[-1] < 0.1
+    assert {Schedule(10).rate_factor(step) for step in range(1, 11)} == {1.0}
+
+
+@pytest.mark.usefixtures("no_preview")
+def test_a_falling_rate_reaches_the_optimiser(tmp_path: Path, two_people: Material) -> None:
+    run = new_run(tmp_path, two_people)
+    groups = [g for optimiser in run.generator.optimisers.values() for g in optimiser.param_groups]
+    before = [group["lr"] for group in groups]
+    falling = Schedule(2, evaluate_every=100, preview_every=100, rate_falls_over=1.0)
+    run.train(falling)
+    expected = [rate * falling.rate_factor(2) for rate in before]
+    assert [group["lr"] for group in groups] == pytest.approx(expected)
+    # Who goes on with a longer run starts from the configured rate, not from the fallen one.
+    longer = new_run(tmp_path, two_people)
+    longer.train(Schedule(3))
+    assert [g["lr"] for o in longer.generator.optimisers.values() for g in o.param_groups] == before

@@ -33,6 +33,17 @@ if TYPE_CHECKING:
 _UNFIT = re.compile(r"[^A-Za-z0-9_-]+")
 _DONORS = 24
 _DATA_SET = "forged"
+_ALTERED = "-original"
+
+
+def altered_originals(video_ids: NDArray[np.str_]) -> NDArray[np.bool_]:
+    """Which of these real samples a method changed, to set them beside its forgeries.
+
+    Self-blending transforms the surroundings of some faces: those are unmanipulated to a detector
+    that learns, and yet no longer as they came.
+    """
+    ends = np.array([name.rpartition("~")[2] for name in video_ids.tolist()])
+    return np.char.find(ends, _ALTERED) >= 0
 
 
 class SampleMaker:
@@ -176,7 +187,7 @@ class SampleMaker:
         frames = _frame_numbers(self._faces.columns, rows)
         for place, image in enumerate(originals):
             row = int(rows[place])
-            video = f"{self._faces.columns.video_id[row]}~{forger.id}-original{repeat or ''}"
+            video = f"{self._faces.columns.video_id[row]}~{forger.id}{_ALTERED}{repeat or ''}"
             item = self._item(row, 0, "real", video)
             name = f"{forger.id}-o{repeat}-f{place:03d}"
             points = made.landmarks[place]

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from unmask.errors import UsageError
 from unmask.generators.base import GENERATORS
-from unmask.generators.material import FaceTrack, Material, hold_out_tail, hold_out_tracks
+from unmask.generators.material import (
+    SHORTEST_TO_SPLIT,
+    FaceTrack,
+    Material,
+    hold_out_tail,
+    hold_out_tracks,
+)
 from unmask.toml_records import read_toml, record_of
 
 if TYPE_CHECKING:
@@ -29,12 +35,15 @@ class MaterialRecipe:
         other: The same for the second person, where the method wants two.
         margin: Side of the crops over the longer side of the face hull.
         held_out_share: Of films, pictures or (with two people) of each film's end.
+        held_out_ends: Share of the frames, at the end of each film that is trained on, to hold
+            out as well; with two people that is ``held_out_share``.
     """
 
     faces: tuple[str, ...] = ()
     other: tuple[str, ...] = ()
     margin: float = 1.5
     held_out_share: float = 0.1
+    held_out_ends: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,7 @@ class ForgeRecipe:
         seed: Of weights and batches.
         evaluate_every: Steps between evaluations on held-out faces.
         preview_every: Steps between preview sheets.
+        rate_falls_over: Share of the steps, at the end, over which the learning rate falls.
         config: The generator's own configuration.
         material: What it is trained on.
     """
@@ -56,6 +66,7 @@ class ForgeRecipe:
     seed: int = 0
     evaluate_every: int = 200
     preview_every: int = 500
+    rate_falls_over: float = 0.0
     config: dict[str, Any] = field(default_factory=dict)
     material: MaterialRecipe = field(default_factory=MaterialRecipe)
 
@@ -124,15 +135,31 @@ def gather(recipe: ForgeRecipe, root: Path, *, on_source: OnSource | None = None
         first, first_out = _tails(tracks_of(wanted.faces), wanted.held_out_share)
         second, second_out = _tails(tracks_of(wanted.other), wanted.held_out_share)
         return Material(first, first_out, second, second_out, wanted.margin, sources)
-    kept, out = hold_out_tracks(tracks_of(wanted.faces), wanted.held_out_share, recipe.seed)
+    kept, out = hold_out(tracks_of(wanted.faces), wanted, recipe.seed)
     return Material(kept, out, margin=wanted.margin, sources=sources)
+
+
+def hold_out(
+    tracks: list[FaceTrack], wanted: MaterialRecipe, seed: int
+) -> tuple[list[FaceTrack], list[FaceTrack]]:
+    """Split films or pictures: whole ones, and the ends of the others where that is wanted.
+
+    Returns:
+        What is trained on, and what is held out; an end keeps the name of its film.
+    """
+    kept, out = hold_out_tracks(tracks, wanted.held_out_share, seed)
+    if wanted.held_out_ends:
+        short = [track for track in kept if len(track) < SHORTEST_TO_SPLIT]
+        kept, ends = _tails(kept, wanted.held_out_ends)
+        kept, out = kept + short, out + ends
+    return kept, out
 
 
 def _tails(tracks: list[FaceTrack], share: float) -> tuple[list[FaceTrack], list[FaceTrack]]:
     """Hold out the end of each film; of single pictures, whole ones."""
     if all(len(track) == 1 for track in tracks):
         return hold_out_tracks(tracks, share)
-    pairs = [hold_out_tail(track, share) for track in tracks if len(track) >= 10]
+    pairs = [hold_out_tail(track, share) for track in tracks if len(track) >= SHORTEST_TO_SPLIT]
     if not pairs:
         longest = max(tracks, key=len)
         hold_out_tail(longest, share)  # raises, and says how many frames there are

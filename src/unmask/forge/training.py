@@ -53,9 +53,11 @@ class Schedule:
         evaluate_every: Steps between evaluations on held-out tracks.
         preview_every: Steps between preview sheets.
         save_every: Steps between checkpoints.
+        rate_falls_over: Share of the steps, at the end, over which the learning rate falls
+            to nothing along a half cosine; 0 keeps it.
 
     Raises:
-        UsageError: A number is below 1.
+        UsageError: A number is below 1, or the share outside 0..1.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Schedule:
         evaluate_every: int = 200,
         preview_every: int = 500,
         save_every: int = 100,
+        rate_falls_over: float = 0.0,
     ) -> None:
         numbers = (steps, evaluate_every, preview_every, save_every)
         if min(numbers) < 1:
@@ -72,7 +75,21 @@ class Schedule:
                 f"A schedule of {min(numbers)} steps came; all were to be at least 1.",
                 hint="Correct --steps or the recipe.",
             )
+        if not 0 <= rate_falls_over <= 1:
+            raise UsageError(
+                f"rate_falls_over = {rate_falls_over} came; it is a share of the steps, 0 to 1.",
+                hint="Correct the recipe; 0 keeps the learning rate as it is.",
+            )
         self.steps, self.evaluate_every, self.preview_every, self.save_every = numbers
+        self.rate_falls_over = rate_falls_over
+
+    def rate_factor(self, step: int) -> float:
+        """What the learning rate is multiplied by at ``step`` (from 1): 0 < factor <= 1."""
+        falling = self.steps * self.rate_falls_over
+        left = self.steps + 1 - step
+        if left > falling:
+            return 1.0
+        return 0.5 - 0.5 * math.cos(math.pi * left / (falling + 1))
 
 
 class GeneratorRun:
@@ -112,6 +129,10 @@ class GeneratorRun:
             name: WeightAverage(self.generator.networks[name], config.average_decay)
             for name in self.generator.averaged
         }
+        self._rates = {
+            name: [float(group["lr"]) for group in optimiser.param_groups]
+            for name, optimiser in self.generator.optimisers.items()
+        }
         self.step = 0
         self.best: dict[str, float] = {}
         self.preview_problem = ""
@@ -136,7 +157,7 @@ class GeneratorRun:
             table = stack.enter_context(csv_table(self.folder / "evaluation.csv", self.step))
             stack.enter_context(signals_call(self._stop))
             while self.step < schedule.steps and not self._stopping:
-                self._one_step()
+                self._one_step(schedule)
                 last = self.step == schedule.steps or self._stopping
                 if self.step % _LOG_EVERY == 0 or last:
                     log.add(self.step, self._means)
@@ -194,8 +215,12 @@ class GeneratorRun:
                 hint="Choose another folder with --run.",
             ) from error
 
-    def _one_step(self) -> None:
+    def _one_step(self, schedule: Schedule) -> None:
         number = self.step + 1
+        factor = schedule.rate_factor(number) * self.generator.rate_factor(number)
+        for name, optimiser in self.generator.optimisers.items():
+            for group, rate in zip(optimiser.param_groups, self._rates[name], strict=True):
+                group["lr"] = rate * factor
         torch.manual_seed((self.record.seed * 1_000_003 + number) % 2**63)
         rng = np.random.default_rng((self.record.seed, number))
         losses = self.generator.training_step(self.generator.draw_batch(rng), number)
@@ -297,19 +322,3 @@ def load_generator(folder: Path) -> tuple[Generator, RunRecord]:
         raise run_files.cannot_use(path, error) from error
     generator.networks.eval()
     return generator, record
-
-
-def train_generator(
-    record: RunRecord,
-    config: GeneratorConfig,
-    material: Material,
-    folder: Path,
-    schedule: Schedule,
-    *,
-    on_progress: OnProgress | None = None,
-    fresh: bool = False,
-) -> GeneratorRun:
-    """Train a generator in a folder, or go on with the run that is there; see the classes."""
-    run = GeneratorRun(record, config, material, folder, fresh=fresh)
-    run.train(schedule, on_progress)
-    return run

@@ -149,6 +149,10 @@ class Generator:
         """Optimisers over ``self.networks``; their state is saved and resumed."""
         raise NotImplementedError
 
+    def rate_factor(self, step: int) -> float:  # noqa: ARG002
+        """What the learning rates are multiplied by at ``step`` (from 1), for a warm-up."""
+        return 1.0
+
     def facts(self) -> dict[str, Any]:
         """JSON-able facts that use needs beside the weights (names of people, a mean, ...)."""
         return self.given_facts

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8]
 
 _CPU = torch.device("cpu")
+_WARM_UP = 200
 _JUDGED_TIMES = (100, 350, 600, 850)
 _JUDGED_FACES = 48
 _SHOWN = 8
@@ -147,11 +148,13 @@ class Diffusion(FaceMaker, FaceInpainter):
                 faces[number], masks[number] = faces[number, :, ::-1], masks[number, :, ::-1]
         return {"faces": to_pixels(faces), "masks": torch.from_numpy(masks)[:, None]}
 
-    def training_step(self, batch: Batch, step: int) -> Figures:
-        """One step at random times, one in each part of the schedule, warmed up over 200."""
+    def rate_factor(self, step: int) -> float:
+        """Warm-up, over 200 steps."""
+        return min(1.0, step / _WARM_UP)
+
+    def training_step(self, batch: Batch, step: int) -> Figures:  # noqa: ARG002
+        """One step at random times, one in each part of the schedule."""
         optimiser = self.optimisers["unet"]
-        for group in optimiser.param_groups:
-            group["lr"] = self.config.learning_rate * min(1.0, step / 200)
         count = len(batch["faces"])
         # Spread evenly: the loss differs more between times than between faces.
         spread = (torch.arange(count) + torch.rand(count)) / count

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     Pixels = NDArray[np.uint8]
 
+SHORTEST_TO_SPLIT = 10
+"""Frames that a film must have for its end to be held out."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceTrack:
@@ -90,9 +93,10 @@ def hold_out_tail(track: FaceTrack, share: float = 0.1) -> tuple[FaceTrack, Face
     Raises:
         UsageError: The track has fewer than ten frames.
     """
-    if len(track) < 10:
+    if len(track) < SHORTEST_TO_SPLIT:
         raise UsageError(
-            f"{track.name} has {len(track)} faces; at least 10 are needed to train and check.",
+            f"{track.name} has {len(track)} faces; at least {SHORTEST_TO_SPLIT} are needed to "
+            "train and check.",
             hint="Extract more frames of it, or a longer film.",
         )
     cut = len(track) - max(1, round(len(track) * share))

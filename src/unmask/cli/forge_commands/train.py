@@ -77,7 +77,10 @@ def command(  # noqa: PLR0913 - one parameter an option
     folder = folder or Path("runs") / f"forge-{recipe.method}"
     run = GeneratorRun(record, config, material, folder, fresh=not resume)
     schedule = Schedule(
-        recipe.steps, evaluate_every=recipe.evaluate_every, preview_every=recipe.preview_every
+        recipe.steps,
+        evaluate_every=recipe.evaluate_every,
+        preview_every=recipe.preview_every,
+        rate_falls_over=recipe.rate_falls_over,
     )
     finished = _train(run, schedule)
     if run.preview_problem:
