@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @cache
-def _core() -> Any:
+def openvino_core() -> Any:
     # By itself `import openvino` reports to an analytics service and writes a client id into the
     # user's home. With this name blocked it falls back to its own silent stub.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
@@ -74,7 +74,9 @@ class Session:
             "INFERENCE_NUM_THREADS": str(count),
             "PERFORMANCE_HINT": "LATENCY",
         }
-        self._future = _compilers().submit(_core().compile_model, str(model), "CPU", options)
+        self._future = _compilers().submit(
+            openvino_core().compile_model, str(model), "CPU", options
+        )
         self._local = threading.local()
         if wait:
             self._future.result()

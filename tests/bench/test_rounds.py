@@ -7,6 +7,7 @@ import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 import pytest
 
@@ -57,7 +58,23 @@ def test_settings_do_what_they_say(people: list[RealFace]) -> None:
     assert made(grow=0.06)[0] > made(grow=-0.08)[0]
     assert made(mask="mouth")[0] < made()[0] / 3
     assert made(share=0.5)[0] == pytest.approx(made()[0] / 2, rel=0.02)
-    assert made(side_px=96, sharpen=0.0)[1] > 0
+
+
+def test_a_face_painted_small_is_smoother_than_it_was_unless_it_is_sharpened(
+    people: list[RealFace],
+) -> None:
+    def detail(image: Image, inside: np.ndarray) -> float:
+        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        return float(np.abs(cv2.Laplacian(grey, cv2.CV_64F))[inside].mean())
+
+    setting = dataclasses.replace(PLAIN, family="reconstruction", side_px=96)
+    soft, sharp = (
+        forge_with(dataclasses.replace(setting, sharpen=amount), *people, np.random.default_rng(4))
+        for amount in (0.0, 1.0)
+    )
+    inside = soft.mask > 0.9
+    assert detail(soft.image, inside) < 0.8 * detail(soft.original, inside)
+    assert detail(soft.image, inside) < 0.9 * detail(sharp.image, inside)
 
 
 def test_the_real_face_goes_through_the_same_codec(people: list[RealFace]) -> None:

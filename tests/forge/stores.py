@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 
 
 def held_store(portraits: dict[str, Image], frames: int = 1, copies: int = 1) -> HeldStore:
-    """Two people (mirrored ones count as others), each ``copies`` pictures of ``frames`` frames."""
+    """Two people, ``copies`` times (each counts as another, every second one mirrored)."""
     from unmask.datasets.store import StoredFace
     from unmask.faces.finder import FaceFinder
     from unmask.forge.target_faces import HeldStore, KnownFace
 
     finder, faces = FaceFinder(max_faces=1), []
     for name, image in portraits.items():
-        for mirrored in (False, True)[: max(1, min(2, copies))]:
+        for copy in range(copies):
+            mirrored = copy % 2 == 1
             shown = np.ascontiguousarray(image[:, ::-1]) if mirrored else image
             found = finder.find(shown)[0]
             low, high = found.landmarks.min(0), found.landmarks.max(0)
@@ -31,7 +32,7 @@ def held_store(portraits: dict[str, Image], frames: int = 1, copies: int = 1) ->
             scale = 160 / crop.shape[0]
             crop = np.asarray(cv2.resize(crop, None, fx=scale, fy=scale), np.uint8)
             points = ((found.landmarks - [left, top]) * scale).astype(np.float32)
-            source = f"{name}{'-mirrored' * mirrored}"
+            source = f"{name}{'-mirrored' * mirrored}{f'-{copy}' * (copy > 1)}"
             faces += [
                 KnownFace(StoredFace(crop, points, None), f"{source}.mp4", source, number,
                           number / 25, 120.0, 40.0, 0.0, (0.0, 0.0, 160.0, 160.0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import signal
 
 import numpy as np
 import pytest
@@ -141,32 +142,44 @@ def test_a_run_leaves_networks_that_openvino_runs(run):
     assert np.allclose(evidence[0], expected, atol=1e-4)
 
 
-def test_a_run_goes_on_where_it_stopped(run, tmp_path):
-    folder, _ = run
-    three = dataclasses.replace(TINY, steps=3)
-    (tmp_path / training.CHECKPOINT).write_bytes((folder / training.CHECKPOINT).read_bytes())
-    gone_on = training.train(Drawn(), tmp_path, three)
-    assert gone_on.step == 3
-    assert not torch.equal(gone_on.reader.body[0].weight, run[1].reader.body[0].weight)
-
-
-def test_a_run_may_end_early(tmp_path):
-    planned = dataclasses.replace(TINY, steps=50, until=1)
-    assert training.train(Drawn(), tmp_path, planned).step == 1
+def test_a_run_that_ended_early_goes_on_to_the_weights_of_an_unbroken_one(
+    run, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(training, "_LOG_EVERY", 1)
+    early = training.train(Drawn(), tmp_path, dataclasses.replace(TINY, until=1))
+    assert early.step == 1
     assert (tmp_path / training.READER).is_file()
+    gone_on, unbroken = training.train(Drawn(), tmp_path, TINY), run[1]
+    assert gone_on.step == unbroken.step == 2
+    for name in ("embedder", "reader", "average_embedder", "average_reader"):
+        for one, other in zip(
+            getattr(gone_on, name).parameters(), getattr(unbroken, name).parameters(), strict=True
+        ):
+            assert torch.equal(one, other)
+    with (tmp_path / training.LOG).open() as handle:
+        rows = list(csv.DictReader(handle))
+    assert [row["step"] for row in rows] == ["1", "2"]
+    assert all(-1 <= float(row["likeness"]) <= 1 for row in rows)
+
+
+def test_a_polite_kill_saves(tmp_path):
+    class Kills(Drawn):
+        def draw(self, rng):
+            signal.raise_signal(signal.SIGTERM)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # one is enough
+            return super().draw(rng)
+
+    before = signal.getsignal(signal.SIGTERM)
+    many = dataclasses.replace(TINY, steps=50)
+    assert training.train(Kills(), tmp_path, many).step == 1
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert (tmp_path / training.CHECKPOINT).is_file()
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path):
     (tmp_path / training.CHECKPOINT).write_bytes(b"nothing")
     with pytest.raises(CorruptMedia, match=r"checkpoint\.pt"):
         training.train(Drawn(), tmp_path, TINY)
-
-
-def test_the_log_is_a_table(tmp_path):
-    for step in (25, 50):
-        training._log(tmp_path / "log.csv", step, {"likeness": 0.5})
-    with (tmp_path / "log.csv").open() as handle:
-        assert [row["step"] for row in csv.DictReader(handle)] == ["25", "50"]
 
 
 @pytest.mark.slow

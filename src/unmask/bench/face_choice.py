@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,10 +80,6 @@ class FaceChoice:
             )
         return _few_of_each(columns, rows, self.per_source) if self.per_source else rows
 
-    def facts(self) -> Mapping[str, Any]:
-        """The same as plain values."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
-
 
 class ChosenFaces:
     """Some rows of a store; a :class:`unmask.datasets.store.FaceStore` itself.
@@ -92,11 +87,14 @@ class ChosenFaces:
     Args:
         store: Where the faces lie.
         rows: Which.
+        split: What all of them are said to belong to; empty: as the store says.
     """
 
-    def __init__(self, store: FaceStore, rows: NDArray[np.int64]) -> None:
+    def __init__(self, store: FaceStore, rows: NDArray[np.int64], split: str = "") -> None:
         self._store, self._rows = store, rows
         self.columns = store.columns.take(rows)
+        if split:
+            self.columns = replace(self.columns, split=np.full(len(rows), split))
 
     def __len__(self) -> int:
         return len(self._rows)

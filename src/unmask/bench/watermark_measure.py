@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from unmask.metrics.pictures import psnr
 from unmask.provenance import watermark
 from unmask.train import watermark_attacks
 from unmask.train.film_codec import through_h264
@@ -42,6 +43,7 @@ ATTACKS: Mapping[str, Attack] = {
     ),
 }
 FILM_CRF = 28
+_PRESET = "medium"
 
 
 @dataclass(slots=True)
@@ -65,12 +67,6 @@ class Outlived:
     embed_s: list[float] = field(default_factory=list)
 
 
-def psnr_db(first: Image, second: Image) -> float:
-    """Peak signal-to-noise ratio over all three colours."""
-    error = np.square(first.astype(np.float32) - second).mean()
-    return float(10 * np.log10(255**2 / max(float(error), 1e-9)))
-
-
 def outlived(scheme: Scheme, group: str, images: Iterable[Image], seed: int) -> Outlived:
     """Mark each picture with a payload of its own, and read it after each attack."""
     result = Outlived(scheme.name, group, {name: [] for name in ATTACKS})
@@ -82,7 +78,7 @@ def outlived(scheme: Scheme, group: str, images: Iterable[Image], seed: int) -> 
         started = time.process_time()
         marked = scheme.embed(image, payload)
         result.embed_s.append(time.process_time() - started)
-        result.psnr_db.append(psnr_db(image, marked))
+        result.psnr_db.append(psnr(marked, image))
         for name, attack in ATTACKS.items():
             arrived = attack(marked, rng)
             if arrived[..., 0].size < scheme.min_px**2:
@@ -138,18 +134,20 @@ class FilmOutlived:
 def film_outlived(name: str, frames: Sequence[Image], payload: bytes) -> FilmOutlived:
     """Mark all frames of a film, pass them through x264, and look for the payload."""
     marked = [watermark.embed(frame, payload) for frame in frames]
-    coded = through_h264(marked, crf=FILM_CRF, preset="medium")
+    coded = through_h264(marked, crf=FILM_CRF, preset=_PRESET)
     half = [watermark_attacks.resized(frame, 0.5) for frame in marked]
     height, width = frames[0].shape[:2]
     readings = [watermark.read(frame) for frame in coded]
     return FilmOutlived(
         name=name,
         size=(width, height),
-        psnr_db=float(np.mean([psnr_db(a, b) for a, b in zip(frames, marked, strict=True)])),
+        psnr_db=float(np.mean([psnr(b, a) for a, b in zip(frames, marked, strict=True)])),
         frames=float(np.mean([reading.payload == payload for reading in readings])),
         film=_together(coded).payload == payload,
-        halved=_together(through_h264(half, crf=FILM_CRF, preset="medium")).payload == payload,
-        unmarked=_together(through_h264(list(frames), crf=FILM_CRF)).log10_false_alarm,
+        halved=_together(through_h264(half, crf=FILM_CRF, preset=_PRESET)).payload == payload,
+        unmarked=_together(
+            through_h264(list(frames), crf=FILM_CRF, preset=_PRESET)
+        ).log10_false_alarm,
     )
 
 

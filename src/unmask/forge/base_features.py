@@ -16,7 +16,7 @@ import numpy as np
 from unmask.detectors.unmask_base import UnmaskBase
 from unmask.detectors.views import face_views, to_pixels
 from unmask.faces.mesh import upright_region
-from unmask.inference import _core
+from unmask.inference import openvino_core
 from unmask.metrics.distributions import frechet_distance, principal_axes
 
 if TYPE_CHECKING:
@@ -57,12 +57,12 @@ class BaseFeatures:
     def __init__(self) -> None:
         packaged = files("unmask.detectors").joinpath("weights", UnmaskBase.spec.weights)
         with as_file(packaged) as path:
-            model = _core().read_model(str(path))
+            model = openvino_core().read_model(str(path))
         node = model.output("logits").get_node()
         while node.get_type_name() != "MatMul":
             node = node.input_value(0).get_node()
         model.add_outputs([node.input_value(0)])
-        self._run: Any = _core().compile_model(
+        self._run: Any = openvino_core().compile_model(
             model, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
         )
 

@@ -58,16 +58,25 @@ def repaint(image: Image, landmarks: Floats, rng: np.random.Generator) -> Image:
     # Mostly faithful: what gives a generator away must not always be that it blurs.
     kept = int(rng.integers(_FEW if rng.random() < 0.85 else _FEWEST, CODE + 1))
     crop = align_region(image, region, side).image
-    painted = _paint(crop, kept)
+    painted = paint_again(crop, kept)
     if rng.random() < 0.5:
         share = float(rng.uniform(0.5, 0.9))
         painted = np.asarray(cv2.addWeighted(painted, share, crop, 1 - share, 0), np.uint8)
     if rng.random() < 0.4:
-        painted = _sharpened(painted, float(rng.uniform(0.3, 1.2)))
-    return _put_back(painted, image, region, cubic=bool(rng.random() < 0.6))
+        painted = sharpened(painted, float(rng.uniform(0.3, 1.2)))
+    return put_back(painted, image, region, cubic=bool(rng.random() < 0.6))
 
 
-def _paint(crop: Image, kept: int) -> Image:
+def paint_again(crop: Image, kept: int) -> Image:
+    """Pass a square crop through the autoencoder.
+
+    Args:
+        crop: (S, S, 3) uint8 RGB; S a multiple of 16.
+        kept: Channels of the code that are kept, 1..``CODE``: fewer is less faithful.
+
+    Returns:
+        (S, S, 3) uint8 RGB.
+    """
     channels = np.ascontiguousarray(crop.transpose(2, 0, 1)[None], np.float32)
     pixels: Floats = channels / np.float32(255)
     keep = (np.arange(CODE) < kept).astype(np.float32).reshape(1, CODE, 1, 1)
@@ -76,12 +85,21 @@ def _paint(crop: Image, kept: int) -> Image:
     return image
 
 
-def _sharpened(image: Image, amount: float) -> Image:
+def sharpened(image: Image, amount: float) -> Image:
+    """Unsharp masking; ``amount`` is the share of the fine detail that is added."""
     soft = cv2.GaussianBlur(image, (0, 0), 1.2)
     return np.asarray(cv2.addWeighted(image, 1 + amount, soft, -amount, 0), np.uint8)
 
 
-def _put_back(painted: Image, image: Image, region: Region, *, cubic: bool) -> Image:
+def put_back(painted: Image, image: Image, region: Region, *, cubic: bool) -> Image:
+    """Lay a painted square over the region of a picture that it was cut from.
+
+    Args:
+        painted: (S, S, 3) uint8 RGB.
+        image: (H, W, 3) uint8 RGB.
+        region: Where the square was cut.
+        cubic: Interpolate so, and not linearly.
+    """
     height, width = image.shape[:2]
     side = painted.shape[0]
     back = cv2.invertAffineTransform(region.matrix(side))

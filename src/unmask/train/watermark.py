@@ -14,13 +14,12 @@ A second call with the same folder goes on from the last checkpoint.
 from __future__ import annotations
 
 import argparse
-import csv
 import math
+import threading
 import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -32,6 +31,8 @@ from unmask.errors import UsageError
 from unmask.provenance import _error_correction, _watermark_tile, watermark
 from unmask.train import run_files
 from unmask.train.facecache import FaceCache
+from unmask.train.interrupts import signals_call
+from unmask.train.tracking import csv_table
 from unmask.train.watermark_attacks import random_attack
 from unmask.train.watermark_networks import Embedder, Reader
 from unmask.train.watermark_pictures import Pictures, sample_photographs
@@ -262,7 +263,7 @@ def export(training: Training, folder: Path) -> None:
 
 
 def train(pictures: Pictures, folder: Path, settings: Settings) -> Training:
-    """Start or go on, log, save and export.
+    """Start or go on, log, save and export; Ctrl-C saves and ends it.
 
     Args:
         pictures: What to train on.
@@ -276,28 +277,23 @@ def train(pictures: Pictures, folder: Path, settings: Settings) -> Training:
     means: dict[str, float] = {}
     started, first = time.monotonic(), training.step
     last = min(settings.until or settings.steps, settings.steps)
-    while training.step < last:
-        for name, value in training.advance(pictures).items():
-            means[name] = means.get(name, 0.0) + value / _LOG_EVERY
-        if training.step % _LOG_EVERY == 0:
-            pace = (training.step - first) / (time.monotonic() - started)
-            _log(folder / LOG, training.step, {**means, "steps_per_s": pace})
-            means = {}
-        if training.step % _SAVE_EVERY == 0 or training.step == last:
-            training.save(folder / CHECKPOINT)
-            export(training, folder)
+    stopping = threading.Event()
+    with signals_call(stopping.set), csv_table(folder / LOG, training.step) as log:
+        while training.step < last and not stopping.is_set():
+            for name, value in training.advance(pictures).items():
+                means[name] = means.get(name, 0.0) + value / _LOG_EVERY
+            if training.step % _LOG_EVERY == 0:
+                pace = (training.step - first) / (time.monotonic() - started)
+                figures = {**means, "steps_per_s": pace}
+                log.add(training.step, figures)
+                told = " ".join(f"{name} {value:.4f}" for name, value in figures.items())
+                print(f"step {training.step} {told}", flush=True)
+                means = {}
+            ends = training.step == last or stopping.is_set()
+            if training.step % _SAVE_EVERY == 0 or ends:
+                training.save(folder / CHECKPOINT)
+                export(training, folder)
     return training
-
-
-def _log(path: Path, step: int, figures: dict[str, float]) -> None:
-    new = not path.is_file()
-    row: dict[str, Any] = {"step": step, **{k: f"{v:.4f}" for k, v in figures.items()}}
-    with path.open("a", newline="") as handle:
-        writer = csv.DictWriter(handle, row)
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
-    print(" ".join(f"{name} {value}" for name, value in row.items()), flush=True)
 
 
 def main() -> None:

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from unmask.bench.comparison.scores import TEST
 from unmask.errors import UsageError
 from unmask.explain.heat_maps import explain, methods_for
 from unmask.explain.overlay import panel
 from unmask.train.footage import FootageStore
+from unmask.train.scoring import normalised
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,7 +78,7 @@ def panels_of(
     for kind, scored in _chosen(_scores(table, run, test), asked.faces):
         rows = np.array([row_of[name] for name in scored], np.int64)
         for name, crop in zip(scored, _crops(network, rows, store), strict=True):
-            pixels = _normalised(network, crop)
+            pixels = normalised(torch.from_numpy(crop), network.spec).contiguous().numpy()
             maps = [explain(network, pixels, method) for method in methods]
             said = f"{kind}, {name}: logit {maps[0].logit:+.2f}"
             yield HeatMapPanel(run.choice.title, said, panel(crop, maps))
@@ -110,8 +112,3 @@ def _crops(
 ) -> NDArray[np.uint8]:
     footage = FootageStore(store, rows, network.spec)
     return footage.crops(np.arange(len(rows)), network.input_px, network.spec.crop_margin)
-
-
-def _normalised(network: DetectorNetwork, crop: Image) -> NDArray[np.float32]:
-    mean, std = np.array([network.spec.mean, network.spec.std], np.float32)
-    return np.ascontiguousarray(((crop.astype(np.float32) - mean) / std).transpose(2, 0, 1))

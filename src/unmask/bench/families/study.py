@@ -15,19 +15,18 @@ from unmask.bench.comparison.score_files import read_scores, write_scores
 from unmask.bench.comparison.scores import ScoreTable, concatenate, from_faces
 from unmask.bench.comparison.study import NetworkChoice, Plan, ScoredSet, Study
 from unmask.bench.comparison.study_runs import Place, Stores, fingerprint, slug
-from unmask.bench.face_choice import ChosenFaces
 from unmask.bench.families.detector_scores import face_logits, shipped_threshold
+from unmask.bench.forged_choice import forged_choice
 from unmask.bench.workplace import Workplace
-from unmask.datasets.shards import ShardStore
 from unmask.detectors.choice import open_detector
 from unmask.forge.face_forgers import FaceForger, forgers_of
-from unmask.forge.forged_data_set import ForgingPlan, forge_data_set
 from unmask.forge.forged_samples import altered_originals
 
 if TYPE_CHECKING:
     from unmask.bench.comparison.tables import Record
     from unmask.bench.face_choice import FaceChoice
     from unmask.bench.families.recipe import FamiliesPlan, LeftOut
+    from unmask.datasets.shards import ShardStore
     from unmask.detectors.base import Detector
 
 _TRAINING = "training"
@@ -88,7 +87,9 @@ def run_families(plan: FamiliesPlan, place: Workplace) -> Found:
     rows: list[FamilyRow] = []
     tables: list[ScoreTable] = []
     stores = {
-        test.name: _forged(test, forgers, plan, place, "test", study.per_face)
+        test.name: forged_choice(
+            test, forgers, place, split="test", seed=study.seed, per_face=study.per_face
+        )
         for test in study.tests
     }
     for test in study.tests:
@@ -100,38 +101,6 @@ def run_families(plan: FamiliesPlan, place: Workplace) -> Found:
     for left_out in study.left_out:
         records = _left_out(left_out, forgers, stores, plan, place)
     return Found(rows, threshold, scores, *records)
-
-
-def _forged(
-    choice: FaceChoice,
-    forgers: Sequence[FaceForger],
-    plan: FamiliesPlan,
-    place: Workplace,
-    split: str,
-    per_face: int,
-) -> ShardStore:
-    """The chosen faces and their forgeries, as shards that are made once."""
-    faces = place.stores.get(choice.path)
-    chosen = ChosenFaces(faces, choice.rows(faces.columns))
-    key = fingerprint(choice, [one.id for one in forgers], per_face, plan.study.seed, split)
-    folder = place.out / "forged" / f"{slug(choice.name)}-{key}"
-    # Official splits of the faces mean nothing here: all of a choice serves one purpose.
-    chosen.columns = dataclasses.replace(chosen.columns, split=np.full(len(chosen), split))
-    told = -1
-
-    def on_progress(now: object) -> None:
-        nonlocal told
-        done, total = getattr(now, "sources", 0), getattr(now, "total", 1)
-        if 5 * done // total > told:
-            told = 5 * done // total
-            place.say(f"{choice.name}: forged {done} of {total} originals")
-
-    made = forge_data_set(
-        chosen, forgers, folder, ForgingPlan(per_face, plan.study.seed), on_progress=on_progress
-    )
-    if made.losses:
-        place.say(f"{choice.name}: {len(made.losses)} faces could not be forged")
-    return ShardStore(folder)
 
 
 def _scored(
@@ -179,7 +148,9 @@ def _left_out(
     place: Workplace,
 ) -> tuple[Sequence[Record], Sequence[Record]]:
     """Train the small network with and without each family; score it on the same tests."""
-    trained_on = _forged(asked.faces, forgers, plan, place, "train", asked.per_face)
+    trained_on = forged_choice(
+        asked.faces, forgers, place, split="train", seed=plan.study.seed, per_face=asked.per_face
+    )
     tests = [ScoredSet(name=name, path=store.folder.name) for name, store in tested.items()]
     stores = [{"name": _TRAINING, "path": trained_on.folder.name}]
     data = {"stores": stores, **plan.training.get("data", {})}

@@ -15,6 +15,8 @@ from unmask.errors import UsageError
 from unmask.toml_records import read_toml, record_of
 from unmask.train.network_recipe import NetworkRecipe, network_recipe_from
 
+_WORDS = ("title", "about")
+
 
 @dataclass(frozen=True)
 class SearchSettings:
@@ -103,8 +105,9 @@ class RoundsPlan:
         return network_recipe_from(table, f"the training of {self.name}")
 
     def digest(self) -> str:
-        """SHA-256 of everything that the result depends on."""
-        text = json.dumps([asdict(self.rounds), self.training], sort_keys=True)
+        """SHA-256 of everything that the result depends on; not of what the page says."""
+        rounds = {name: value for name, value in asdict(self.rounds).items() if name not in _WORDS}
+        text = json.dumps([rounds, self.training], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -29,7 +29,7 @@ from unmask.errors import UsageError
 from unmask.faces.alignment import align_region
 from unmask.faces.masks import MASK_KINDS, face_mask
 from unmask.faces.mesh import upright_region
-from unmask.forgeries._autoencoder import CODE, _paint, _put_back, _sharpened
+from unmask.forgeries._autoencoder import CODE, paint_again, put_back, sharpened
 from unmask.forgeries.base import ForgedFace, RealFace
 from unmask.forgeries.blend import alpha_blend, poisson_blend, transfer_colour
 from unmask.forgeries.landmark_swap import bent_face
@@ -180,7 +180,7 @@ def _painted(setting: Setting, image: Image, landmarks: Floats, rng: np.random.G
     region = upright_region(landmarks, _MARGIN)
     painted = align_region(image, region, int(setting.side_px)).image
     if setting.family in {"reconstruction", "generated_swap"}:
-        painted = _paint(painted, int(rng.integers(_LEAST_FAITHFUL, CODE + 1)))
+        painted = paint_again(painted, int(rng.integers(_LEAST_FAITHFUL, CODE + 1)))
     if setting.sharpen:
-        painted = _sharpened(painted, setting.sharpen)
-    return _put_back(painted, image, region, cubic=True)
+        painted = sharpened(painted, setting.sharpen)
+    return put_back(painted, image, region, cubic=True)

@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmask.bench.comparison.study_runs import fingerprint, slug, write_text
+from unmask.bench.comparison.study_runs import write_text
 from unmask.bench.face_choice import ChosenFaces, FaceChoice
+from unmask.bench.forged_choice import forged_choice
 from unmask.bench.rounds.forged_faces import Forge, SettingStore, Tries, drawn_settings
 from unmask.bench.rounds.measuring import Figure, figures_of, logits_of, threshold_at
 from unmask.bench.rounds.search import Distribution, Tried, search
 from unmask.bench.rounds.space import Setting, narrowed
 from unmask.bench.workplace import Workplace
-from unmask.datasets.shards import ShardStore
 from unmask.errors import UsageError
 from unmask.forge.face_forgers import forgers_of
-from unmask.forge.forged_data_set import ForgingPlan, forge_data_set
 from unmask.train.run_files import WEIGHTS
 from unmask.train.runs import load_network, train_network
 
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     Counts = NDArray[np.int64]
 
 SEARCHED, ALIKE = "searched", "alike"
-_UNIFORM, _HARD = "alike", "searched"
+_UNIFORM, _HARD = "drawn-alike", "searched"
 WEAK = "weakest settings"
 
 
@@ -49,7 +48,6 @@ class RoundResult:
         threshold: Logit at the false-alarm rate.
         figures: All that was measured after it.
         shares: Distribution that was trained on, where one was searched.
-        before: Miss rate of that distribution before training on it.
         generations: Miss rate of each generation of the search.
     """
 
@@ -58,7 +56,6 @@ class RoundResult:
     threshold: float
     figures: Sequence[Figure]
     shares: Mapping[str, Any] = field(default_factory=dict)
-    before: float | None = None
     generations: Sequence[float] = ()
 
 
@@ -109,8 +106,10 @@ class _Session:
         tests = {one.name: self._chosen(one) for one in self.asked.tests}
         self._keep_apart(tests)
         self.forge = Forge(self.training, self.asked.seed)
+        held_out = forgers_of(self.asked.held_out)
         self.tests: dict[str, FaceStore] = {
-            choice.name: self._held_out(choice, tests[choice.name]) for choice in self.asked.tests
+            one.name: forged_choice(one, held_out, place, split="test", seed=self.asked.seed)
+            for one in self.asked.tests
         }
         self.test_forge = Forge(tests[self.asked.tests[0].name], self.asked.seed + 1)
 
@@ -148,7 +147,7 @@ class _Session:
             self.place.say("missed by generation: " + ", ".join(f"{one:.0%}" for one in missed))
         kept = json.loads(path.read_text(encoding="utf-8"))
         missed = kept["generations"]
-        return RoundResult(SEARCHED, number, 0.0, (), kept["shares"], missed[-1], tuple(missed))
+        return RoundResult(SEARCHED, number, 0.0, (), kept["shares"], tuple(missed))
 
     def _search(
         self, network: DetectorNetwork, number: int, threshold: float
@@ -238,16 +237,6 @@ class _Session:
                         hint="Keep them apart with split, take, sources and skip_sources.",
                     )
 
-    def _held_out(self, choice: FaceChoice, faces: ChosenFaces) -> ShardStore:
-        """The faces of a test, forged by the held-out families, as shards made once."""
-        forgers = forgers_of(self.asked.held_out)
-        key = fingerprint(choice, [one.id for one in forgers], self.asked.seed)
-        folder = self.place.out / "forged" / f"{slug(choice.name)}-{key}"
-        faces.columns = dataclasses.replace(faces.columns, split=np.full(len(faces), "test"))
-        self.place.say(f"{choice.name}: forging by the held-out families")
-        forge_data_set(faces, forgers, folder, ForgingPlan(seed=self.asked.seed))
-        return ShardStore(folder)
-
 
 def _missed(tried: Tried) -> float:
     """Share of the visible forgeries of a generation that were missed."""
@@ -256,5 +245,6 @@ def _missed(tried: Tried) -> float:
 
 def _read(path: Path) -> RoundResult:
     table = json.loads(path.read_text(encoding="utf-8"))
-    figures = [Figure(**one) for one in table.pop("figures")]
-    return RoundResult(figures=figures, **table)
+    table["figures"] = [Figure(**one) for one in table["figures"]]
+    table["generations"] = tuple(table["generations"])
+    return RoundResult(**table)
