@@ -18,6 +18,7 @@ import msgspec
 
 from unmask import cli as command_line
 from unmask import types
+from unmask.cli.bench import MODES
 from unmask.datasets import DATASETS
 from unmask.detectors import DETECTORS
 from unmask.errors import MissingExtra, UnmaskError
@@ -142,6 +143,10 @@ def _command(command: click.Command, name: str, parent: click.Context | None) ->
             child = command.get_command(ctx, below)
             if child is not None:
                 yield from _command(child, below, ctx)
+    mode_of = getattr(command, "mode", None)  # the bench: its first word may name a mode
+    if mode_of is not None:
+        for mode in MODES:
+            yield from _command(mode_of(mode), f"{name} {mode}", parent)
 
 
 def _tree(cls: type[UnmaskError]) -> Iterator[type[UnmaskError]]:

@@ -68,7 +68,8 @@ def test_every_command_is_on_the_page_of_the_command_line(generate: ModuleType) 
     page = generate.cli()
     for name in generate.command_line.COMMANDS:
         assert f"## `unmask {name}`" in page
-    assert "## `unmask models pull`" in page
+    for below in ("models pull", "bench families", "bench rounds"):
+        assert f"## `unmask {below}`" in page
 
 
 def test_every_detector_is_on_its_page(generate: ModuleType) -> None:

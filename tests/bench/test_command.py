@@ -31,8 +31,21 @@ def test_help_warns_of_tuning(capsys):
             {"data": Path("/private/place"), "portraits": Path("/private/list.txt")},
             "unmask bench --data DIR --portraits list.txt",
         ),
+        (
+            {"only": "accuracy", "detector": "unmask-open"},
+            "unmask bench --only accuracy --detector unmask-open",
+        ),
     ],
 )
 def test_the_call_on_the_page_names_no_folder(asked, expected):
-    plain = {"data": Path("../shared/data"), "only": None, "unseen": False, "portraits": None}
+    plain = {"data": Path("../shared/data"), "only": None, "unseen": False, "portraits": None,
+             "detector": None}  # fmt: skip
     assert _call({**DEFAULTS, **plain, **asked}) == expected
+
+
+@pytest.mark.parametrize(
+    "asked", [["--detector", "unmask-base"], ["--detector", "unmask-base", "--only", "accuracy"]]
+)
+def test_another_detector_never_overwrites_the_page_of_the_shipped_one(asked, capsys):
+    assert main(["bench", *asked]) == 2
+    assert "page of its own" in capsys.readouterr().err

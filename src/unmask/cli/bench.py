@@ -19,13 +19,19 @@ if TYPE_CHECKING:
 _DATA = Path("../shared/data")
 _PAGE = Path("docs/benchmarks.md")
 _STUDY_DATA = Path("../shared")
-_ONLY_WITHOUT = ("only", "unseen", "portraits", "json")
+_ONLY_WITHOUT = ("only", "detector", "unseen", "portraits", "json")
 _ONLY_WITH = ("shards", "workers", "threads")
 MODES = ("families", "rounds")
 
 
 class _WithModes(click.Command):
     """The bench, whose first word may be one of its modes instead of a study."""
+
+    @staticmethod
+    def mode(name: str) -> click.Command:
+        """The command of one of :data:`MODES`."""
+        found: click.Command = importlib.import_module(f"unmask.cli.bench_modes.{name}").command
+        return found
 
     def make_context(
         self,
@@ -37,8 +43,7 @@ class _WithModes(click.Command):
         """Hand over to a mode where the first word is one."""
         if not args or args[0] not in MODES:
             return super().make_context(info_name, args, parent, **extra)
-        mode: click.Command = importlib.import_module(f"unmask.cli.bench_modes.{args[0]}").command
-        return mode.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+        return self.mode(args[0]).make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
 
 
 @click.command(
@@ -53,6 +58,9 @@ class _WithModes(click.Command):
               f"[default: {_DATA}; with STUDY {_STUDY_DATA}]")  # fmt: skip
 @click.option("--only", type=click.Choice(["accuracy", "speed"]),
               help="Measure one of the two; the other stays on the page as it was.")  # fmt: skip
+@click.option("--detector", metavar="ID",
+              help="Which bundled detector; goes with --only accuracy, and -o for a page of its "
+              "own.  [default: unmask-base]")  # fmt: skip
 @click.option("--unseen", is_flag=True,
               help="Also look at clips/unseen_dev (seldom: never tune by it).")  # fmt: skip
 @click.option("--portraits", type=click.Path(path_type=Path), metavar="LIST",
@@ -83,6 +91,11 @@ def command(**asked: Any) -> int:
     if asked["study"] is not None:
         return _compare(asked)
     _refuse(asked, _ONLY_WITH, "needs a STUDY", "Give the study's TOML file.")
+    if asked["detector"] and (asked["only"] != "accuracy" or asked["output"] is None):
+        raise UsageError(
+            "--detector measures accuracy only, on a page of its own.",
+            hint="Add --only accuracy and -o PAGE.md.",
+        )
     asked["data"], asked["output"] = asked["data"] or _DATA, asked["output"] or _PAGE
     _need("matplotlib", "skimage")
     from unmask.bench.processes import unmask_program
@@ -102,7 +115,11 @@ def command(**asked: Any) -> int:
     options.data_sets()  # a call that contradicts itself is refused before models are loaded
     program = unmask_program() if options.only != "accuracy" else []
     with download_bar(quiet=asked["quiet"]) as progress:
-        scanner = Scanner(offline=True if asked["offline"] else None, progress=progress)
+        scanner = Scanner(
+            detector=asked["detector"],
+            offline=True if asked["offline"] else None,
+            progress=progress,
+        )
     quiet = asked["quiet"]
     results = run_bench(
         options,
@@ -168,6 +185,8 @@ def _call(asked: dict[str, Any]) -> str:
         words += ["--data", "DIR"]
     if asked["only"]:
         words += ["--only", asked["only"]]
+    if asked["detector"]:
+        words += ["--detector", asked["detector"]]
     if asked["unseen"]:
         words.append("--unseen")
     if asked["portraits"] is not None:
