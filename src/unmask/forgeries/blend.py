@@ -47,10 +47,16 @@ def soften(
 
     Source: Shiohara & Yamasaki, CVPR 2022, section 3.3.
     """
-    first = _odd(face_px * rng.uniform(0.02, 0.08))
+    first = face_px * rng.uniform(0.02, 0.08)
+    threshold = float(rng.choice([0.2, 0.5, 0.9, 0.98]))
+    return soft_edge(mask, first, threshold, face_px * rng.uniform(0.015, widest))
+
+
+def soft_edge(mask: Floats, first_px: float, threshold: float, second_px: float) -> Floats:
+    """:func:`soften` with its values given: blur, move the edge, blur again, renormalise."""
+    first, second = _odd(first_px), _odd(second_px)
     edge = cv2.GaussianBlur(mask, (first, first), 0)
-    edge = (edge > rng.choice([0.2, 0.5, 0.9, 0.98])).astype(np.float32)
-    second = _odd(face_px * rng.uniform(0.015, widest))
+    edge = (edge > threshold).astype(np.float32)
     soft = np.asarray(cv2.GaussianBlur(edge, (second, second), 0), np.float32)
     peak = float(soft.max())
     return soft / peak if peak > 0 else soft

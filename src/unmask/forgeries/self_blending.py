@@ -21,8 +21,8 @@ import numpy as np
 
 from unmask.faces.masks import face_mask
 from unmask.forgeries.base import FORGERIES, ForgedFace, ForgerySpec, RealFace
-from unmask.forgeries.blend import alpha_blend
-from unmask.forgeries.warp import bend_mask
+from unmask.forgeries.blend import alpha_blend, soft_edge
+from unmask.forgeries.warp import bend_mask, field_of_knots
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -205,7 +205,7 @@ def apply_blend(
     height, width = image.shape[:2]
     mask = face_mask(landmarks, height, width, kind=draw.mask_kind, grow=draw.grow)
     knots_px = face_px * draw.elastic_strength * draw.elastic
-    mask = bend_mask(mask, _elastic_field(knots_px, height, width))
+    mask = bend_mask(mask, field_of_knots(knots_px, height, width))
     shift_px = (draw.shift + nudge) * face_px
     turn = _turn(landmarks.mean(0), draw, shift_px)
     source = np.asarray(
@@ -215,7 +215,9 @@ def apply_blend(
         np.uint8,
     )
     mask = np.asarray(cv2.warpAffine(mask, turn, (width, height), flags=cv2.INTER_LINEAR))
-    mask = _soften(mask, draw, face_px) * np.float32(draw.ratio * intensity)
+    first_px, second_px = (face_px * share for share in draw.edges)
+    mask = soft_edge(mask, first_px, draw.threshold, second_px)
+    mask = mask * np.float32(draw.ratio * intensity)
     return ForgedFace(alpha_blend(source, base, mask), base, mask, SelfBlending.spec.id)
 
 
@@ -226,25 +228,8 @@ def _resample(image: Image, factor: float, resizers: tuple[int, int]) -> Image:
     return np.asarray(cv2.resize(down, (width, height), interpolation=resizers[1]), np.uint8)
 
 
-def _elastic_field(knots_px: NDArray[np.float64], height: int, width: int) -> Floats:
-    """:func:`unmask.forgeries.warp.elastic_field` with knots that are drawn already."""
-    shift = cv2.resize(knots_px.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-    xs, ys = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    return np.asarray(shift + np.stack([xs, ys], -1), np.float32)
-
-
 def _turn(centre: Floats, draw: BlendDraw, shift_px: NDArray[np.float64]) -> NDArray[np.float64]:
     at = (float(centre[0]), float(centre[1]))
     turn = np.asarray(cv2.getRotationMatrix2D(at, draw.turn_deg, draw.scale))
     turn[:, 2] += shift_px
     return turn
-
-
-def _soften(mask: Floats, draw: BlendDraw, face_px: float) -> Floats:
-    """:func:`unmask.forgeries.blend.soften` with widths that are drawn already."""
-    first, second = (2 * max(1, round(face_px * share / 2)) + 1 for share in draw.edges)
-    edge = cv2.GaussianBlur(mask, (first, first), 0)
-    edge = (edge > draw.threshold).astype(np.float32)
-    soft = np.asarray(cv2.GaussianBlur(edge, (second, second), 0), np.float32)
-    peak = float(soft.max())
-    return soft / peak if peak > 0 else soft

@@ -62,8 +62,12 @@ def elastic_field(
         rng: Source of all randomness.
         cells: Knots of the random field along each side; fewer is smoother.
     """
-    knots = rng.normal(0, strength_px, (cells, cells, 2)).astype(np.float32)
-    shift = cv2.resize(knots, (width, height), interpolation=cv2.INTER_CUBIC)
+    return field_of_knots(rng.normal(0, strength_px, (cells, cells, 2)), height, width)
+
+
+def field_of_knots(knots_px: NDArray[np.float64], height: int, width: int) -> Floats:
+    """The map for ``cv2.remap`` that shifts as (K, K, 2) knots say, smooth between them."""
+    shift = cv2.resize(knots_px.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
     xs, ys = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     return np.asarray(shift + np.stack([xs, ys], -1), np.float32)
 

@@ -1,12 +1,17 @@
-"""Training the small face autoencoder that the forgery ``reconstruction`` runs.
+"""Training the small face autoencoders that the forgery ``reconstruction`` runs.
 
 Fully convolutional, 16-fold reduction, at most 32 channels in the middle. While it trains, only a
 random number of those channels is kept (nested dropout), so that one network holds a whole row of
 generators, from one that paints a blur with eyes to one that keeps almost every pore.
 
+How a generator enlarges and what it was judged by is what its traces are made of, so there are
+several: ``--up`` shuffles pixels, transposes convolutions or repeats pixels, and ``--adversarial``
+adds a discriminator of patches for the second half of the run.
+
 Source: the plain autoencoder of face-swap programs (strided convolutions down, pixel shuffle up, L1
 and DSSIM) with nested dropout in its middle (Rippel et al., "Learning Ordered Representations with
-Nested Dropout", ICML 2014).
+Nested Dropout", ICML 2014); the discriminator and its least squares after Isola et al. (CVPR 2017)
+and Mao et al. (ICCV 2017).
 
     python -m unmask.train.face_autoencoder --cache DIR --steps 1400 --out FILE.onnx
         --sets congress london london_smile
@@ -34,12 +39,17 @@ REDUCTION = 16
 _WIDTHS = (24, 48, 72, 96)
 _SIZE_PX = 128
 _BATCH = 24
+UPS = ("shuffle", "transposed", "nearest")
 
 
 class FaceAutoencoder(nn.Module):
-    """(B, 3, H, W) in 0..1, H and W multiples of 16, and (B, 32, 1, 1) weights of the code."""
+    """(B, 3, H, W) in 0..1, H and W multiples of 16, and (B, 32, 1, 1) weights of the code.
 
-    def __init__(self) -> None:
+    Args:
+        up: How it enlarges, one of :data:`UPS`.
+    """
+
+    def __init__(self, up: str = "shuffle") -> None:
         super().__init__()
         down: list[nn.Module] = []
         channels = 3
@@ -47,20 +57,73 @@ class FaceAutoencoder(nn.Module):
             down += [nn.Conv2d(channels, width, 5, 2, 2), nn.LeakyReLU(0.1)]
             channels = width
         self.down = nn.Sequential(*down, nn.Conv2d(channels, CODE, 1))
-        up: list[nn.Module] = [nn.Conv2d(CODE, channels, 3, padding=1), nn.LeakyReLU(0.1)]
+        layers: list[nn.Module] = [nn.Conv2d(CODE, channels, 3, padding=1), nn.LeakyReLU(0.1)]
         for width in (*reversed(_WIDTHS[:-1]), 24):
-            up += [
-                nn.Conv2d(channels, 4 * width, 3, padding=1),
-                nn.LeakyReLU(0.1),
-                nn.PixelShuffle(2),
-            ]
+            layers += _doubling(up, channels, width)
             channels = width
-        self.up = nn.Sequential(*up, nn.Conv2d(channels, 3, 3, padding=1))
+        self.up = nn.Sequential(*layers, nn.Conv2d(channels, 3, 3, padding=1))
 
     def forward(self, pixels: Tensor, keep: Tensor) -> Tensor:
         """The same faces as this network would paint them, (B, 3, H, W) in 0..1."""
         painted: Tensor = self.up(self.down(pixels) * keep)
         return painted.sigmoid()
+
+
+def _doubling(up: str, before: int, after: int) -> list[nn.Module]:
+    """Layers that double the sides of a feature map."""
+    if up == "shuffle":
+        wide = nn.Conv2d(before, 4 * after, 3, padding=1)
+        return [wide, nn.LeakyReLU(0.1), nn.PixelShuffle(2)]
+    if up == "transposed":
+        return [nn.ConvTranspose2d(before, after, 4, 2, 1), nn.LeakyReLU(0.1)]
+    convolution = nn.Conv2d(before, after, 3, padding=1)
+    return [nn.Upsample(scale_factor=2, mode="nearest"), convolution, nn.LeakyReLU(0.1)]
+
+
+class PatchJudge(nn.Module):
+    """(B, 3, S, S) in 0..1 -> (B, 1, S / 8, S / 8): how real each patch looks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        channels = 3
+        for width in (32, 64, 96):
+            layers += [
+                nn.utils.parametrizations.spectral_norm(nn.Conv2d(channels, width, 4, 2, 1)),
+                nn.LeakyReLU(0.2),
+            ]
+            channels = width
+        self.layers = nn.Sequential(*layers, nn.Conv2d(channels, 1, 3, padding=1))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """See the class."""
+        said: Tensor = self.layers(pixels * 2 - 1)
+        return said
+
+
+class _Game:
+    """The judge, its optimiser, and what it asks of the autoencoder."""
+
+    def __init__(self) -> None:
+        self.judge = PatchJudge()
+        self.optimiser = torch.optim.Adam(self.judge.parameters(), 4e-4, betas=(0.5, 0.9))
+
+    def learn(self, real: Tensor, painted: Tensor) -> None:
+        """One step of the judge, by least squares."""
+        with torch.autocast("cpu", torch.bfloat16):
+            said = self.judge(torch.cat([real, painted.detach()])).float()
+        loss = (said[: len(real)] - 1).square().mean() + said[len(real) :].square().mean()
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimiser.step()
+
+    def asked(self, painted: Tensor) -> Tensor:
+        """Loss of the autoencoder."""
+        self.judge.requires_grad_(requires_grad=False)
+        with torch.autocast("cpu", torch.bfloat16):
+            said = self.judge(painted).float()
+        self.judge.requires_grad_(requires_grad=True)
+        return (said - 1).square().mean()
 
 
 def nested_keep(counts: Tensor) -> Tensor:
@@ -84,7 +147,15 @@ def _batch(cache: FaceCache, rows: np.ndarray, rng: np.random.Generator) -> Tens
     return torch.from_numpy(np.stack(crops)).float().permute(0, 3, 1, 2).div(255).contiguous()
 
 
-def train(cache: FaceCache, rows: np.ndarray, *, steps: int, seed: int = 1) -> FaceAutoencoder:
+def train(
+    cache: FaceCache,
+    rows: np.ndarray,
+    *,
+    steps: int,
+    seed: int = 1,
+    up: str = "shuffle",
+    adversarial: float = 0.0,
+) -> FaceAutoencoder:
     """Train on cached real faces; prints the losses.
 
     Args:
@@ -92,10 +163,13 @@ def train(cache: FaceCache, rows: np.ndarray, *, steps: int, seed: int = 1) -> F
         rows: Which of them.
         steps: Batches of 24.
         seed: Seed of everything.
+        up: How it enlarges, one of :data:`UPS`.
+        adversarial: Weight of a discriminator of patches, from the middle of the run on.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    network = FaceAutoencoder()
+    network = FaceAutoencoder(up)
+    game = _Game() if adversarial else None
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(network.parameters(), 2e-3, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
@@ -108,8 +182,12 @@ def train(cache: FaceCache, rows: np.ndarray, *, steps: int, seed: int = 1) -> F
         painted = painted.float()
         distance = (painted - pixels).abs().mean()
         structure = ssim_loss(painted, pixels, 11)
+        loss = 3 * distance + structure
+        if game is not None and step > steps // 2:
+            game.learn(pixels, painted)
+            loss = loss + adversarial * game.asked(painted)
         optimiser.zero_grad(set_to_none=True)
-        (3 * distance + structure).backward()
+        loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         schedule.step()
@@ -127,10 +205,16 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--up", choices=UPS, default="shuffle")
+    parser.add_argument("--adversarial", type=float, default=0.0)
     given = parser.parse_args()
     cache = FaceCache(given.cache)
     rows = np.nonzero((cache.label == 0) & np.isin(cache.source, given.sets))[0]
-    network = train(cache, rows, steps=given.steps)
+    network = train(
+        cache, rows, steps=given.steps, seed=given.seed, up=given.up,
+        adversarial=given.adversarial,
+    )  # fmt: skip
     given.out.write_bytes(onnx_bytes(network))
 
 
