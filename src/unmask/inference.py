@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 @cache
 def openvino_core() -> Any:
+    """The one OpenVINO runtime of this process, which reports to nobody."""
     # By itself `import openvino` reports to an analytics service and writes a client id into the
     # user's home. With this name blocked it falls back to its own silent stub.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]

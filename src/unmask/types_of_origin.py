@@ -1,4 +1,8 @@
-"""The report's section on origin: what a file says of itself. Part of :mod:`unmask.types`."""
+"""The report's section on origin: what a file says of itself.
+
+Part of :mod:`unmask.types` in a file of its own, and of the published schema: a description here
+is one there. Like it, this module knows nothing of the rest of the package.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ class _Doc(Struct, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class Reason(_Doc, frozen=True):
-    """Why something is out of scope or not applicable."""
+    """Why something is out of scope or not applicable, or what a file declares of itself."""
 
     code: str
     message: str
@@ -25,9 +29,10 @@ class Credentials(_Doc, frozen=True):
     status: Annotated[
         Literal["absent", "invalid", "valid", "trusted", "not_checked"],
         Meta(
-            description="invalid: the file or its credentials were changed; valid: unchanged since "
-            "somebody unknown signed it; trusted: since somebody signed it whom a trust anchor "
-            "vouches for"
+            description="invalid: the file or its credentials were changed, their certificate has "
+            "run out, or they cannot be read; valid: unchanged since somebody unknown signed it; "
+            "trusted: since somebody signed it whom a trust anchor vouches for; not_checked: the "
+            "package is not installed, or they cannot be read from files of this kind"
         ),
     ] = "not_checked"
     reason: Annotated[str | None, Meta(description="why they were not checked")] = None
@@ -58,9 +63,12 @@ class WatermarkFinding(_Doc, frozen=True):
     payload: Annotated[str | None, Meta(description="lower-case hex")] = None
     log10_false_alarm: Annotated[
         float | None,
-        Meta(description="log10 of the probability of such a reading in an unmarked picture"),
+        Meta(
+            description="log10 of an upper bound of the probability of such a reading in an "
+            "unmarked picture"
+        ),
     ] = None
-    frames: Annotated[int, Meta(description="frames in which it was looked for")] = 0
+    frames: Annotated[int, Meta(description="frames that were read; of a film, spread over it")] = 0
 
 
 class Provenance(_Doc, frozen=True):

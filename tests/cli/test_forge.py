@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+from tests.forge.stores import untrained_run
 
 from unmask import cli
 from unmask.media import write_film, write_picture
@@ -95,6 +96,61 @@ def test_what_is_wrong_is_said_and_nothing_is_written(call, files, words, code, 
     assert said in err
     assert "Traceback" not in err
     assert not (files / "out.mp4").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--absolute",), "no --driving film"),
+        (("--audio", "speech.wav"), "no use for --audio"),
+        (("--to", "a"), "no use for --to a"),
+    ],
+)
+def test_options_without_a_use_are_refused(call, files, words, said):
+    code, _, err = call(*swap(files, "--consent", CONSENT, *words))
+    assert code == 2, err
+    assert said in " ".join(err.split())
+    assert not (files / "out.mp4").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--audio", "speech.wav"), "--audio"),
+        (("--identity", "hopper.png", "--to", "a"), "--identity, --to a"),
+        (("--restore", "run"), "--restore"),
+        (("--mask", "oval", "--keep-masks", "kept"), "--mask, --keep-masks"),
+    ],
+)
+def test_driving_refuses_what_it_would_drop(call, files, tmp_path, words, said):
+    pytest.importorskip("torch", reason="the extra 'forge' is not installed")
+    run = untrained_run(tmp_path / "run", "first_order_motion")
+    code, _, err = call("convert", run, files / "hopper.png", "--driving", files / "in.mp4",
+                        "-o", files / "out.mp4", "--consent", CONSENT, *words)  # fmt: skip
+    assert code == 2, err
+    assert f"no use for {said}:" in " ".join(err.split())
+    assert not (files / "out.mp4").exists()
+
+
+def test_consent_is_asked_for_before_a_download(call, files, monkeypatch):
+    def fetched(**_):
+        raise AssertionError("the face models were asked for first")
+
+    monkeypatch.setattr("unmask.faces.assets.ensure", fetched)
+    for name in ("convert", "preview"):
+        words = [*swap(files)[1:-1], files / ("out.mp4" if name == "convert" else "out.png")]
+        code, _, err = call(name, *words)
+        assert code == 2
+        assert "consent" in err
+
+
+def test_options_left_out_merge_as_the_library_does():
+    from unmask.cli.forge_commands._painting import merge_of
+    from unmask.cli.forge_commands.convert import command
+    from unmask.forge.merging import MergeSettings
+
+    context = command.make_context("convert", ["run", "in.mp4", "-o", "out.mp4"])
+    assert merge_of(context.params) == MergeSettings()
 
 
 def test_paths_that_do_not_fit(call, files):

@@ -119,6 +119,18 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(
     assert not path.exists()
 
 
+def test_a_run_of_another_use_is_refused_before_its_weights_are_read(
+    generate: Generate, runs: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "run.json").write_bytes((runs / "esrgan" / "run.json").read_bytes())
+    _, _, err = generate(run, "-o", tmp_path / "faces.png")
+    assert "makes no whole faces" in " ".join(err.split())
+    _, _, err = generate(run, "-o", run)
+    assert "input itself" in " ".join(err.split())
+
+
 def test_a_format_without_room_for_the_labels_is_refused(
     generate: Generate, runs: Path, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -159,6 +160,48 @@ def test_what_is_synthetic_is_signed_as_nothing_else(run: Run, tmp_path: Path) -
     assert run("sign", forged, "-o", out, "--source-type", "trainedAlgorithmicMedia")[0] == 0
 
 
+def test_a_files_name_is_not_signed(run: Run, tmp_path: Path) -> None:
+    picture = tmp_path / "the-miller-case.png"
+    write_picture(picture, drawn())
+    signed, labelled = tmp_path / "signed.png", tmp_path / "labelled.png"
+    run("sign", picture, "-o", signed, "--source-type", "digitalCapture")
+    run("sign", signed, "-o", signed, "--source-type", "digitalCapture")
+    run("watermark", picture, "--embed", "-o", labelled, "--method", "gan", "--consent", CONSENT)
+    for path in (signed, labelled):
+        assert b"miller" not in path.read_bytes()
+    run("sign", picture, "-o", signed, "--source-type", "digitalCapture", "--title", "Of a miller")
+    assert b"Of a miller" in signed.read_bytes()
+
+
+def test_a_pipe_or_device_is_refused_at_once(run: Run, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.jpg"
+    os.mkfifo(pipe)
+    for command in ("verify", "show", "watermark"):
+        for path in (pipe, "/dev/zero"):
+            code, _, err = run(command, path)
+            assert (code, "not_a_file" in err) == (3, True), (command, path)
+
+
+def test_anchors_without_end_are_refused(run: Run, picture: Path) -> None:
+    code, _, err = run("verify", picture, "--anchors", "/dev/zero")
+    assert code == 2
+    assert "no PEM file" in err
+
+
+def test_nothing_is_shown_of_a_statement_that_does_not_hold(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "forged.jpg"
+    label = ForgeryLabel("A test", "landmark_swap", iptc.COMPOSITE_CAPTURE, consent=CONSENT)
+    write_labelled_picture(path, drawn(), label)
+    data = bytearray(path.read_bytes())
+    data[-40] ^= 1
+    path.write_bytes(data)
+    code, out, _ = run("show", path)
+    assert code == 0
+    assert CONSENT not in out
+    assert "They declare (not counted)" in out
+    assert json.loads(run("show", path, "--json")[1])["statement"] is None
+
+
 def test_a_format_that_cannot_be_signed_is_refused(run: Run, tmp_path: Path) -> None:
     import PIL.Image
 
@@ -274,3 +317,18 @@ def test_scan_records_inputs_and_reports_where_asked(
     assert scan(portrait_file, "-o", out, "--log")[0] == 0
     for path in (portrait_file, *out.glob("*.json"), *out.glob("*.html")):
         assert run("log", "prove", path)[0] == 0, path.name
+
+
+def test_an_input_that_could_not_be_logged_is_not_done(
+    scan, monkeypatch: pytest.MonkeyPatch, portrait_file: Path, tmp_path: Path
+) -> None:
+    """A stop between a report and the log must not make the next call pass the input over."""
+    from unmask.provenance.log import Log
+
+    out = tmp_path / "reports"
+    with monkeypatch.context() as patch:
+        patch.setattr(Log, "append", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        scan(portrait_file, "-o", out, "--format", "ndjson", "--log")
+    assert not [line for path in out.glob("*.ndjson") for line in path.read_text().splitlines()]
+    assert scan(portrait_file, "-o", out, "--format", "ndjson", "--log", "--resume")[0] == 0
+    assert len((next(out.glob("*.ndjson"))).read_text().splitlines()) == 1

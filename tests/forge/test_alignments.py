@@ -86,6 +86,14 @@ def test_what_is_broken_is_named_with_its_line(folder, before, after, what):
         read_alignments(folder)
 
 
+def test_sound_outside_the_folder_is_refused(folder):
+    text = (folder / FILE).read_text()
+    assert '"audio":""' in text
+    (folder / FILE).write_text(text.replace('"audio":""', '"audio":"../other.wav"'))
+    with pytest.raises(CorruptMedia, match=r"other\.wav' lies outside the folder"):
+        read_alignments(folder)
+
+
 def test_cut_short_absent_and_of_another_version(folder, tmp_path):
     whole = (folder / FILE).read_text()
     (folder / FILE).write_text(whole[: len(whole) // 2])

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import errno
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from unmask.errors import ConsentMissing, InputError, OutputRefused, UsageError
 from unmask.forge.alignments import read_alignments
 from unmask.forge.converting import ConvertSettings, convert
-from unmask.forge.painters import PaintRequest
+from unmask.forge.paint_plan import PaintRequest
 from unmask.forge.preview_sheet import write_preview
 from unmask.media import Sampling, open_media, write_film, write_picture
 from unmask.provenance import read_credentials
@@ -161,7 +163,7 @@ def test_a_picture_and_an_input_that_is_signed_already(portrait_file, hopper, tm
 def test_the_preview_shows_every_way(portrait_file, hopper, tmp_path, monkeypatch):
     written = []
     monkeypatch.setattr("unmask.forge.preview_sheet.write_labelled_sheet",
-                        lambda *given: written.append(given))  # fmt: skip
+                        lambda *given, **_: written.append(given))  # fmt: skip
     write_preview(portrait_file, tmp_path / "sheet.jpg", hopper, SETTINGS)
     ((path, sheet, label),) = written  # it has no other way out than with its label
     assert (path.name, label.method, label.consent) == ("sheet.jpg", "landmark_swap", CONSENT)
@@ -175,15 +177,49 @@ def test_the_preview_shows_every_way(portrait_file, hopper, tmp_path, monkeypatc
         write_preview(portrait_file, tmp_path / "b.jpg", hopper, SETTINGS, frame=9)
 
 
-def test_a_trained_run_paints_with_its_own_mask(film, two_people, tmp_path):
+def test_a_frame_of_a_film_that_changes_its_rate_is_found(portrait, hopper, tmp_path, monkeypatch):
+    """Ten frames a tenth of a second apart, then four that last seconds: 14 frames in 14 s."""
+    times_s = [n / 10 for n in range(10)] + [4.0, 7.0, 10.0, 13.0]
+    path = tmp_path / "changing.mp4"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=10, options={"crf": "5"})
+        stream.width = stream.height = 384
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for number, at_s in enumerate(times_s):
+            image = portrait[:384, 2 * number : 2 * number + 384].copy()
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame.pts, frame.time_base = round(at_s * 1000), Fraction(1, 1000)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    painted = []
+    monkeypatch.setattr("unmask.forge.preview_sheet._sheet",
+                        lambda sample, *_: painted.append(sample.frame))  # fmt: skip
+    monkeypatch.setattr("unmask.forge.preview_sheet.write_labelled_sheet", lambda *_, **__: None)
+    _, frames = frames_of(path)
+    assert len(frames) == 14
+    for number in (4, 12):
+        write_preview(path, tmp_path / "sheet.jpg", hopper, SETTINGS, frame=number)
+        assert np.array_equal(painted.pop(), frames[number])
+
+
+def test_damaged_sound_is_said(film, hopper, tmp_path, monkeypatch):
+    monkeypatch.setattr("unmask.forge.converting.has_sound", lambda _: True)
+    monkeypatch.setattr("unmask.forge.converting.sound_damage", lambda _: "at 1.2 s: broken")
+    settings = ConvertSettings(consent=CONSENT, end_s=0.2)
+    made = convert(film, tmp_path / "out.mp4", hopper, settings)
+    assert "The sound of in.mp4 is damaged (at 1.2 s: broken); the rest was kept." in made.notes
+
+
+def test_a_trained_run_paints_with_its_own_mask(film, two_people, tmp_path, monkeypatch):
     from unmask.forge.run_record import record_of
-    from unmask.forge.training import Schedule, train_generator
+    from unmask.forge.training import GeneratorRun, Schedule
     from unmask.generators.autoencoder_swap import AutoencoderSwap
 
     config = AutoencoderSwap.config_class.from_mapping(AutoencoderSwap.small)
     record = record_of(AutoencoderSwap.spec, config, two_people, consent=CONSENT)
-    train_generator(record, config, two_people, tmp_path / "run",
-                    Schedule(1, evaluate_every=1, preview_every=1000))  # fmt: skip
+    monkeypatch.setattr(GeneratorRun, "write_preview", lambda _run: None)
+    GeneratorRun(record, config, two_people, tmp_path / "run").train(Schedule(1))
     request = PaintRequest(tmp_path / "run", to_other=False)
     settings = ConvertSettings(consent=CONSENT, end_s=0.2, keep_masks=tmp_path / "kept")
     with pytest.raises(ConsentMissing):  # what was agreed to for training is not enough

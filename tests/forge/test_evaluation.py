@@ -72,6 +72,22 @@ def test_a_restorer_is_measured_beside_bicubic(
     assert named(found, "restored", "SSIM").value <= 1
 
 
+def test_a_face_is_not_swapped_with_itself(
+    face_models: Path, portraits: dict[str, Image], tmp_path: Path
+) -> None:
+    for name, image in portraits.items():
+        write_picture(tmp_path / f"{name}.png", image)
+    run = untrained_run(tmp_path / "run", "one_shot_swap")
+    one, two = (tmp_path / f"{name}.png" for name in portraits)
+    alone = evaluate_run(run, [one])
+    assert {m.what.split(" of ")[0] for m in alone.measures} == {"reconstruction"}
+    assert "no other person came" in alone.facts["left out"]
+    for both in (evaluate_run(run, [one, two]), evaluate_run(run, [one], [two])):
+        # What an untrained generator paints need not be found as a face, but it is looked for.
+        assert any(m.what.startswith("swap of") for m in both.measures)
+        assert not both.facts["left out"]
+
+
 def test_the_command_writes_three_files_and_refuses_half_a_call(
     films: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import shutil
+import wave
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from unmask.errors import InputError, NotFound, UsageError
+from unmask.forge import extraction
 from unmask.forge.alignments import FILE, read_alignments
 from unmask.forge.cutting import CutSettings
 from unmask.forge.extraction import JOURNAL, extract
 from unmask.forge.following import Choice
 from unmask.forge.material_of import read_material
+from unmask.forge.sources import face_sources
 from unmask.media import write_film, write_picture
 
 SMALL = CutSettings(size_px=96)
@@ -75,6 +79,61 @@ def test_an_interrupted_extraction_ends_as_one_that_was_not(portrait_film, face_
                   fresh=True)  # fmt: skip
     assert [face.frame for face in few.alignments.faces] == [0, 5, 10, 15]
     assert len(list((tmp_path / "a" / "faces").iterdir())) == 5
+
+
+def test_fresh_takes_away_what_a_stop_left(portrait_film, face_models, tmp_path, monkeypatch):
+    """Killed while cutting: nothing but the journal knows what was written."""
+    folder, write = tmp_path / "a", extraction.write_picture
+
+    def dies(path, image):
+        if path.stem.endswith("000007"):
+            raise KeyboardInterrupt
+        write(path, image)
+
+    monkeypatch.setattr(extraction, "write_picture", dies)
+    for other in (False, True):
+        with pytest.raises(KeyboardInterrupt):
+            extract([portrait_film], folder, settings=SMALL)
+        assert len(list((folder / "faces").iterdir())) == 7
+        (folder / "faces" / "mine.png").write_bytes(b"kept")
+        # By --fresh, and by another extraction, which cannot go on with this one.
+        made = extract([portrait_film], folder, settings=CutSettings(size_px=64),
+                       choice=Choice(every=6, start_s=0.05), fresh=not other)  # fmt: skip
+        there = sorted(path.name for path in (folder / "faces").iterdir())
+        assert there == sorted([*(Path(f.file).name for f in made.alignments.faces), "mine.png"])
+        assert len(there) in {3, 4, 5}
+        shutil.rmtree(folder)
+
+
+def test_fresh_takes_the_sound_away(face_models, portrait, tmp_path):
+    with wave.open(str(tmp_path / "a.wav"), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(16000)
+        tone = np.sin(np.arange(16000) / 8) * 9000
+        sound.writeframes(tone.astype("<i2").tobytes())
+    still = portrait[:256, 100:356]
+    write_film(tmp_path / "loud.mp4", [still] * 5, 25, audio_from=tmp_path / "a.wav")
+    write_film(tmp_path / "mute.mp4", [still] * 5, 25)
+    extract([tmp_path / "loud.mp4"], tmp_path / "out", settings=SMALL)
+    assert [path.name for path in (tmp_path / "out" / "audio").iterdir()] == ["loud_mp4.wav"]
+    extract([tmp_path / "mute.mp4"], tmp_path / "out", settings=SMALL, fresh=True)
+    assert not (tmp_path / "out" / "audio").exists()
+    assert {path.name[:8] for path in (tmp_path / "out" / "faces").iterdir()} == {"mute_mp4"}
+
+
+def test_names_that_look_alike_do_not_write_over_each_other(portraits, face_models, tmp_path):
+    for name, image in (("a b.png", portraits["hopper"]), ("a_b.png", portraits["astronaut"])):
+        write_picture(tmp_path / name, image)
+    paths = [tmp_path / "a b.png", tmp_path / "a_b.png", tmp_path / "a_b.png"]
+    sources = face_sources(paths)
+    assert [one.name for one in sources] == ["a b.png", "a_b.png", "a_b.png~2"]
+    assert len({one.stem for one in sources}) == 3
+    made = extract(paths[:2], tmp_path / "out", settings=SMALL)
+    first, second = (
+        cv2.imread(str(tmp_path / "out" / face.file)) for face in made.alignments.faces
+    )
+    assert np.abs(first.astype(int) - second).mean() > 10
 
 
 def test_two_people(couple, face_models, tmp_path):

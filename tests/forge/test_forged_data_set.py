@@ -18,7 +18,7 @@ from tests.forge.stores import held_store
 from unmask.cli import main
 from unmask.datasets.shards import ShardStore
 from unmask.datasets.shards_write import read_meta
-from unmask.errors import UnknownEntry, UsageError
+from unmask.errors import ConsentMissing, UnknownEntry, UsageError
 from unmask.forge.face_forgers import forger_of, forgers_of
 from unmask.forge.forged_data_set import ForgingPlan, forge_data_set
 
@@ -138,6 +138,53 @@ def test_a_person_alone_cannot_be_swapped(
     alone = held_store({"hopper": portraits["hopper"]})
     with pytest.raises(UsageError, match="two people"):
         forge_data_set(alone, forgers_of(["landmark_swap"]), tmp_path / "set")
+
+
+def test_statements_of_consent_are_agreed_and_stay(faces: HeldStore, tmp_path: Path) -> None:
+    folder, forgers = tmp_path / "set", forgers_of(["face_warping"])
+    first = ForgingPlan(splits=ONE_SPLIT, consent="Both agreed on 1 May")
+    forge_data_set(faces, forgers, folder, first)
+    scope = json.loads((folder / "preparation.json").read_text())
+    assert scope["options"]["consent"] == "data set: Both agreed on 1 May"
+    other = ForgingPlan(splits=ONE_SPLIT, consent="Somebody else agreed")
+    with pytest.raises(UsageError, match="consent=data set: So"):
+        forge_data_set(faces, forgers, folder, other)
+    assert read_meta(folder / "manifest.parquet")["consent"] == {"data set": "Both agreed on 1 May"}
+    for unfit in ("agreed", "agreed " * 100):
+        with pytest.raises(ConsentMissing):
+            ForgingPlan(consent=unfit)
+
+
+def test_a_set_begun_before_statements_were_options_goes_on(
+    faces: HeldStore, tmp_path: Path
+) -> None:
+    folder, forgers = tmp_path / "set", forgers_of(["face_warping"])
+    plan = ForgingPlan(splits=ONE_SPLIT, consent="Both agreed on 1 May")
+    forge_data_set(faces, forgers, folder, plan)
+    scope = json.loads((folder / "preparation.json").read_text())
+    del scope["options"]["consent"]
+    (folder / "preparation.json").write_text(json.dumps(scope))
+    assert forge_data_set(faces, forgers, folder, plan).shards_made == 0
+
+
+def test_what_gives_no_face_is_counted_with_its_reason(
+    face_models: Path, portraits: dict[str, Image], tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    from unmask.media import write_picture
+
+    (tmp_path / "faces").mkdir()
+    for name, image in (*portraits.items(), ("wall", np.full((96, 96, 3), 90, np.uint8))):
+        write_picture(tmp_path / "faces" / f"{name}.png", image)
+    (tmp_path / "faces" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
+    call = ["forge", "dataset", "face_warping", "--from", str(tmp_path / "faces"),
+            "-o", str(tmp_path / "set"), "--splits", "test=1", "-q"]  # fmt: skip
+    assert main(call) == 3
+    told = " ".join(capsys.readouterr().err.split())
+    assert "2 losses" in told
+    assert "1 no_frames: No face was found" in told
+    rows = (tmp_path / "set" / "left_out.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows[1:]] == ["broken.png", "wall.png"]
 
 
 def test_unknown_methods_are_refused_by_name() -> None:

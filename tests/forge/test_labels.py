@@ -35,6 +35,22 @@ def test_a_sheet_in_time_with_the_pattern_is_labelled(tmp_path: Path, portrait: 
     assert watermark.read(np.asarray(written, np.uint8)).found
 
 
+def test_the_border_goes_on_with_the_ground_and_not_with_a_face(
+    tmp_path: Path, portrait: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Image] = []
+    monkeypatch.setattr(
+        labels, "write_labelled_picture", lambda _p, image, _l: written.append(image)
+    )
+    labels.write_labelled_sheet(tmp_path / "sheet.png", portrait[:200, :200], LABEL)
+    labels.write_labelled_sheet(tmp_path / "sheet.png", portrait[:200, :200], LABEL, ground=24)
+    for image, ground in zip(written, (255, 24), strict=True):
+        assert image.shape == (212, 212, 3)
+        assert (image[200:] == ground).all()
+        assert (image[:, 200:] == ground).all()
+        assert np.array_equal(image[:200, :200], portrait[:200, :200])
+
+
 def test_a_sheet_that_never_reads_back_is_given_up(
     tmp_path: Path, portrait: Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:

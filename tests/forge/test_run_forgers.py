@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import wave
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -12,15 +13,28 @@ pytest.importorskip("torch", reason="the extra 'forge' is not installed")
 
 from tests.forge.stores import held_store, untrained_run
 
+from unmask.datasets.shards import ShardStore
 from unmask.datasets.shards_write import read_meta
 from unmask.errors import UsageError
-from unmask.forge.face_forgers import FACE_DONOR, FILM_DONOR, NO_DONOR, forger_of
+from unmask.forge.extraction import extract
+from unmask.forge.face_forgers import (
+    CLIP_FRAMES,
+    FACE_DONOR,
+    FILM_DONOR,
+    NO_DONOR,
+    SPEECH_DONOR,
+    forger_of,
+)
 from unmask.forge.forged_data_set import ForgingPlan, forge_data_set
 from unmask.forge.forged_samples import SampleMaker
+from unmask.forge.run_forgers import LipSyncForger
+from unmask.forge.target_faces import open_faces
 from unmask.generators.base import GENERATORS
+from unmask.media import write_film
 
 if TYPE_CHECKING:
     from unmask.forge.target_faces import HeldStore
+    from unmask.train.footage import Footage
     from unmask.types import Image
 
 PASTED = ("autoencoder_swap", "diffusion", "esrgan", "vae", "one_shot_swap")
@@ -57,6 +71,68 @@ def test_paint_is_blended_into_the_face_alone(
 def test_an_animator_wants_a_film_to_drive_it(tmp_path: Path) -> None:
     forger = forger_of(str(untrained_run(tmp_path / "run", "first_order_motion")))
     assert forger.donor == FILM_DONOR
+
+
+@pytest.fixture(scope="module")
+def spoken(
+    face_models: Path, portraits: dict[str, Image], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Films of two people, ten frames each; the first hums low, the second high."""
+    folder = tmp_path_factory.mktemp("spoken")
+    for name, pitch in zip(portraits, (110, 440), strict=True):
+        with wave.open(str(folder / "hum.wav"), "wb") as sound:
+            sound.setnchannels(1)
+            sound.setsampwidth(2)
+            sound.setframerate(16_000)
+            tone = np.sin(np.arange(32_000) / 16_000 * 2 * np.pi * pitch) * 9000
+            sound.writeframes(tone.astype("<i2").tobytes())
+        image = portraits[name]
+        side = min(image.shape[:2]) - 20
+        frames = [image[:side, 2 * n : 2 * n + side] for n in range(10)]
+        write_film(folder / f"{name}.mp4", frames, 25, audio_from=folder / "hum.wav")
+    (folder / "hum.wav").unlink()
+    return folder
+
+
+@pytest.mark.parametrize("extracted", [False, True])
+def test_lips_move_to_what_the_other_person_says(
+    spoken: Path, tmp_path: Path, extracted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forger = forger_of(str(untrained_run(tmp_path / "run", "wav2lip")))
+    assert (forger.donor, forger.frames) == (SPEECH_DONOR, CLIP_FRAMES)
+    if extracted:
+        extract(sorted(spoken.glob("*.mp4")), tmp_path / "faces")
+    store = open_faces(tmp_path / "faces" if extracted else spoken)
+    heard: dict[str, float] = {}
+    dub = type(forger).dub
+
+    def listen(self: LipSyncForger, target: Footage, pts_s: Any, speech: Any, rng: Any) -> Any:
+        assert pts_s == pytest.approx(np.arange(CLIP_FRAMES) / 25, abs=1e-3)
+        tone = np.abs(np.fft.rfft(speech))
+        made = dub(self, target, pts_s, speech, rng)
+        heard[str(len(heard))] = float(tone.argmax()) * 16_000 / len(speech)
+        for image, before, mask in zip(made.images, made.originals, made.masks, strict=True):
+            assert (image != before).any()
+            assert not (image != before)[mask == 0].any()
+        return made
+
+    monkeypatch.setattr(LipSyncForger, "dub", listen)
+    made = forge_data_set(store, [forger], tmp_path / "set", ForgingPlan(splits={"train": 1.0}))
+    assert not [loss for loss in made.losses if loss.lost == "all"]
+    columns = ShardStore(tmp_path / "set").columns
+    assert made.by_method[forger.id] == 2 * CLIP_FRAMES
+    order = [str(one).rpartition("~")[0] for one in columns.video_id[columns.y_true == 1]]
+    films = list(dict.fromkeys(order))
+    pitch = {"astronaut": 110, "hopper": 440}
+    for film, tone in zip(films, heard.values(), strict=True):
+        own = pitch["astronaut" if "astronaut" in film else "hopper"]
+        assert tone == pytest.approx(550 - own, rel=0.05)  # the other one's
+
+
+def test_lips_need_films_with_sound(faces: HeldStore, tmp_path: Path) -> None:
+    forger = forger_of(str(untrained_run(tmp_path / "run", "wav2lip")))
+    with pytest.raises(UsageError, match="two people with sound"):
+        forge_data_set(faces, [forger], tmp_path / "set", ForgingPlan(splits={"train": 1.0}))
 
 
 def test_consent_and_digests_of_runs_go_into_the_metadata(faces: HeldStore, tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from unmask.forge import smoothing
 from unmask.forge.smoothing import runs, smoothed, smoothed_track
 
 TIMES = np.arange(60) / 25
@@ -37,6 +40,38 @@ def test_nothing_to_smooth():
     np.testing.assert_array_equal(smoothed(values[:2], TIMES[:2]), values[:2])
     # Frames far apart have no neighbours in reach.
     np.testing.assert_allclose(smoothed(values, [0.0, 10.0, 20.0]), values, atol=1e-6)
+
+
+def test_without_smoothing_landmarks_come_back_to_the_bit():
+    rng = np.random.default_rng(0)
+    landmarks = rng.normal(100, 20, (30, 468, 2)).astype(np.float32)
+    made = smoothed_track(landmarks, TIMES[:30], [0] * 30, sigma_s=0)
+    np.testing.assert_array_equal(made, landmarks)
+
+
+def test_memory_grows_with_the_film_and_not_with_its_square():
+    """Six thousand frames: their square of doubles would be 288 MB."""
+    count = 6000
+    rng = np.random.default_rng(0)
+    landmarks = rng.normal(100, 20, (count, 4, 2)).astype(np.float32)
+    tracemalloc.start()
+    made = smoothed_track(landmarks, np.arange(count) / 25, [0] * count)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10_000_000
+    assert np.isfinite(made).all()
+
+
+def test_trust_is_the_whole_sum_of_weights():
+    """The window leaves out only what is too small to be seen."""
+    rng = np.random.default_rng(1)
+    found = rng.normal(100, 20, (60, 5, 2)).astype(np.float32)
+    calm = (found + rng.normal(0, 1, found.shape)).astype(np.float32)
+    sides = (found.max(1) - found.min(1)).max(1)
+    lag = np.linalg.norm(calm.mean(1) - found.mean(1), axis=1) / sides
+    near = np.exp(-0.5 * ((TIMES[:, None] - TIMES) / 0.1) ** 2)
+    whole = 1 / (1 + (near @ lag**2) / near.sum(1) / smoothing._LAG**2)
+    np.testing.assert_allclose(smoothing._trust(found, calm, TIMES, 0.1), whole, rtol=1e-5)
 
 
 @pytest.mark.parametrize("why", ["jump", "shot", "gap"])

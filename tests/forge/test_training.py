@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="the extra 'forge' is not installed")
 
-from unmask.errors import CorruptMedia, EnvironmentProblem, NotFound, UsageError  # noqa: E402
+from unmask.errors import (  # noqa: E402
+    ConsentMissing,
+    CorruptMedia,
+    EnvironmentProblem,
+    NotFound,
+    UsageError,
+)
 from unmask.forge import training  # noqa: E402
 from unmask.forge.run_record import checked_consent, read_record, record_of  # noqa: E402
 from unmask.forge.training import GeneratorRun, Schedule, load_generator  # noqa: E402
@@ -117,6 +125,47 @@ def test_a_folder_of_another_run_is_refused(tmp_path: Path, two_people: Material
 
 
 @pytest.mark.usefixtures("no_preview")
+def test_other_faces_under_the_same_names_are_refused(tmp_path: Path, two_people: Material) -> None:
+    new_run(tmp_path, two_people).train(Schedule(1))
+
+    def changed(levels: int) -> Material:
+        tracks = [replace(one, images=one.images + np.uint8(levels)) for one in two_people.other]
+        return replace(two_people, other=tracks)
+
+    assert new_run(tmp_path, changed(1)).step == 1  # as another machine's arithmetic finds them
+    with pytest.raises(UsageError, match="or material"):
+        new_run(tmp_path, changed(20))
+
+
+@pytest.mark.usefixtures("no_preview")
+def test_a_checkpoint_of_before_is_gone_on_with(tmp_path: Path, two_people: Material) -> None:
+    """It knows neither its faces nor its statement; the record beside it knows the latter."""
+    new_run(tmp_path, two_people).train(Schedule(1))
+    state = torch.load(tmp_path / training.CHECKPOINT, weights_only=True)
+    del state["material"], state["consent"]
+    torch.save(state, tmp_path / training.CHECKPOINT)
+    assert new_run(tmp_path, two_people).step == 1
+    assert read_record(tmp_path).consent == CONSENT
+
+
+@pytest.mark.usefixtures("no_preview")
+@pytest.mark.parametrize("record_is_there", [True, False])
+def test_the_first_statement_of_consent_stays(
+    tmp_path: Path, two_people: Material, record_is_there: bool
+) -> None:
+    new_run(tmp_path, two_people).train(Schedule(1))
+    if not record_is_there:
+        (tmp_path / "run.json").unlink()
+    cls = GENERATORS.get(METHOD)
+    config = cls.config_class.from_mapping(cls.small)
+    later = record_of(cls.spec, config, two_people, seed=1, consent="Somebody else said so later")
+    assert GeneratorRun(later, config, two_people, tmp_path).record.consent == CONSENT
+    assert read_record(tmp_path).consent == CONSENT
+    GeneratorRun(later, config, two_people, tmp_path, fresh=True)
+    assert read_record(tmp_path).consent == "Somebody else said so later"
+
+
+@pytest.mark.usefixtures("no_preview")
 def test_a_damaged_checkpoint_is_named(tmp_path: Path, two_people: Material) -> None:
     new_run(tmp_path, two_people).train(Schedule(1))
     path = tmp_path / training.CHECKPOINT
@@ -137,6 +186,14 @@ def test_a_folder_without_a_run(tmp_path: Path) -> None:
 def test_a_swap_needs_consent(statement: str | None) -> None:
     with pytest.raises(UsageError, match="statement of consent"):
         checked_consent(GENERATORS.get(METHOD).spec, statement)
+
+
+def test_the_rule_of_consent_is_that_of_the_labels() -> None:
+    swap, faces = GENERATORS.get(METHOD).spec, GENERATORS.get("vae").spec
+    with pytest.raises(ConsentMissing, match="at most 500"):
+        checked_consent(swap, "agreed " * 100)
+    assert checked_consent(swap, "  They agreed on paper  ") == "They agreed on paper"
+    assert checked_consent(faces, None) == checked_consent(faces, "  ") == ""
 
 
 def test_a_schedule_of_nothing_is_refused() -> None:

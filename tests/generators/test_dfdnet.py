@@ -40,11 +40,15 @@ def test_a_part_that_is_cut_out_goes_back_where_it_was() -> None:
 
 def test_the_boxes_hold_the_parts(tracks: list[FaceTrack]) -> None:
     landmarks = tracks[0].landmarks
-    boxes = component_boxes(landmarks, 96) * 96
+    boxes = component_boxes(landmarks, 96) * 96 - 0.5
     for number, points in enumerate(COMPONENTS.values()):
         part = landmarks[:, list(points)]
         assert (part >= boxes[:, number, None, :2]).all()
         assert (part <= boxes[:, number, None, 2:]).all()
+        low, high = part.min(1), part.max(1)  # room is the same on all sides
+        np.testing.assert_allclose(
+            low - boxes[:, number, :2], boxes[:, number, 2:] - high, atol=1e-3
+        )
     right, left, nose, mouth = ((boxes[0, n, :2] + boxes[0, n, 2:]) / 2 for n in range(4))
     assert right[0] < nose[0] < left[0]  # the person's own right is the picture's left
     assert right[1] < nose[1] < mouth[1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,12 +11,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra 'forge' is not installed")
 
 from unmask.errors import UsageError  # noqa: E402
-from unmask.generators._degradation import degraded, reduced  # noqa: E402
-from unmask.generators._dense_residual import relativistic_losses  # noqa: E402
+from unmask.generators._degradation import reduced  # noqa: E402
 from unmask.generators._restoration_figures import (  # noqa: E402
     average_gradients,
     gradient_cosine,
-    psnr_db,
     texture_error,
 )
 from unmask.generators.esrgan import Esrgan, EsrganConfig  # noqa: E402
@@ -68,28 +65,8 @@ def test_the_sharp_network_leaves_the_faithful_one_when_the_game_begins(
     assert not np.array_equal(between, faithful_later)
 
 
-def test_the_game_is_relative() -> None:
-    logits = torch.full((4, 1), 3.0)
-    judge, maker = relativistic_losses(logits, logits)  # neither is more real than the other
-    assert float(judge) == pytest.approx(2 * math.log(2))
-    assert float(maker) == pytest.approx(2 * math.log(2))
-    judge, maker = relativistic_losses(logits + 5, logits)
-    assert float(judge) < 0.1 < float(maker)
-
-
-def test_degradation_is_seeded_and_degrades(tracks: list[FaceTrack]) -> None:
-    image = tracks[0].images[0]
-    first, again, other = (degraded(image, 48, np.random.default_rng(s)) for s in (1, 1, 2))
-    assert first.shape == (48, 48, 3)
-    assert np.array_equal(first, again)
-    assert not np.array_equal(first, other)
-    plain = reduced(image[None], 48)
-    assert psnr_db(reduced(first[None], 96), image[None]) < psnr_db(reduced(plain, 96), image[None])
-
-
 def test_figures_on_known_answers(tracks: list[FaceTrack]) -> None:
     images = np.clip(tracks[0].images[:3], 20, 230)
-    assert psnr_db(images + np.uint8(10), images) == pytest.approx(20 * math.log10(25.5), abs=1e-3)
     assert texture_error(images, images) == 0
     assert texture_error(images + np.uint8(10), images) == pytest.approx(0, abs=0.05)
     smooth = reduced(reduced(images, 24), 96)

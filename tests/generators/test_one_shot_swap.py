@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,6 +70,68 @@ def test_batches_pair_pictures_of_one_person(swap: OneShotSwap) -> None:
     assert batch["bent"].shape == batch["straight"].shape == batch["other"].shape
     assert set(batch["person"].tolist()) <= {0, 1}
     assert swap.facts() == {"persons": 2}
+
+
+def one_of_each(tracks: list[FaceTrack], names: str) -> list[FaceTrack]:
+    """Pictures of as many persons as letters, frame after frame of the two tracks."""
+    return [
+        replace(tracks[ord(name) % 2].part(place, place + 1), name=f"{name}{place}", person=name)
+        for place, name in enumerate(names)
+    ]
+
+
+def test_swaps_are_between_different_persons(
+    tracks: list[FaceTrack], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = OneShotSwapConfig(**{**OneShotSwap.small, "batch": 6})
+    swap = OneShotSwap(config, Material(one_of_each(tracks, "aab"), tracks), seed=1)
+    partners: list[np.ndarray] = []
+    inner = swap._swap_losses
+
+    def noted(*given: torch.Tensor) -> object:
+        partners.append(given[2].numpy())
+        return inner(*given)
+
+    monkeypatch.setattr(swap, "_swap_losses", noted)
+    for seed in range(40):  # of six draws between two persons one in 32 is of one person alone
+        batch = swap.draw_batch(np.random.default_rng(seed))
+        assert len(set(batch["person"].tolist())) == 2, seed
+        if seed < 3:
+            swap.training_step(batch, 2)
+            person = batch["person"].numpy()
+            assert (person[partners[-1]] != person).all()
+
+
+def test_held_out_swaps_are_between_different_persons(
+    tracks: list[FaceTrack], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three frames of one and one of another: half the set away lies the same person."""
+    config = OneShotSwapConfig(**OneShotSwap.small)
+    held = one_of_each(tracks, "aaab")
+    swap = OneShotSwap(config, Material(tracks, held), seed=1)
+    shown = {}
+
+    def painted(colour: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
+        shown["vectors"] = vectors
+        return torch.cat([colour, colour[:, :1]], 1)
+
+    monkeypatch.setattr(swap, "_paint", painted)
+    monkeypatch.setattr(swap, "_vectors", lambda colour: torch.eye(4)[: len(colour)])
+    figures = swap.held_out_figures()
+    assert shown["vectors"].argmax(1).tolist() == [3, 3, 3, 0]
+    assert figures["to_wanted"] == 0  # what was painted is what was shown
+    assert figures["to_shown"] == 1
+    assert figures["swap_share"] == 0
+    alone = OneShotSwap(config, Material(tracks, held[:3]), seed=1).held_out_figures()
+    assert set(alone) == {"psnr_db", "face_psnr_db"}
+
+
+def test_one_person_or_one_face_leaves_nobody_to_swap_with(tracks: list[FaceTrack]) -> None:
+    config = OneShotSwapConfig(**OneShotSwap.small)
+    with pytest.raises(UsageError, match="one came to train on"):
+        OneShotSwap(config, Material([tracks[0]], [tracks[1]]))
+    with pytest.raises(UsageError, match="batch = 1"):
+        replace(config, batch=1)
 
 
 def test_persons_come_to_be_told_apart(tracks: list[FaceTrack]) -> None:

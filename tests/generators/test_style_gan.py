@@ -10,8 +10,14 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra 'forge' is not installed")
 
 from unmask.errors import UnknownEntry, UsageError  # noqa: E402
+from unmask.generators import _face_directions  # noqa: E402
 from unmask.generators._adaptive_augmentation import AdaptiveAugmentation  # noqa: E402
-from unmask.generators._face_directions import Directions, fit_line, measure  # noqa: E402
+from unmask.generators._face_directions import (  # noqa: E402
+    Directions,
+    find_directions,
+    fit_line,
+    measure,
+)
 from unmask.generators._style_gan_networks import ModulatedConvolution  # noqa: E402
 from unmask.generators.style_gan import StyleGan, StyleGanConfig  # noqa: E402
 
@@ -81,6 +87,31 @@ def test_a_planted_line_is_found_with_its_length() -> None:
     assert direction @ way == pytest.approx(np.nanstd(values), rel=0.1)
     assert np.abs(np.delete(direction, 3)).max() < 0.05
     assert fit_line(styles[:50], values[:50]) is None
+
+
+def test_what_is_measured_is_what_the_lines_are_fitted_to(
+    gan: StyleGan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    painted: list[np.ndarray] = []
+    fitted: list[np.ndarray] = []
+
+    def paint(styles: torch.Tensor, *, seed: int) -> np.ndarray:
+        del seed
+        painted.append(styles[:, 0].numpy().copy())
+        return np.zeros((len(styles), 16, 16, 3), np.uint8)
+
+    def line(styles: np.ndarray, values: np.ndarray) -> None:
+        del values
+        fitted.append(styles)
+
+    monkeypatch.setattr(gan, "paint", paint)
+    monkeypatch.setattr(_face_directions, "_MEASURED", 7)  # 56 numbers: no whole blocks of 16
+    monkeypatch.setattr(_face_directions, "measure", lambda faces: np.zeros((len(faces), 5)))
+    monkeypatch.setattr(_face_directions, "fit_line", line)
+    assert len(find_directions(gan)) == 8
+    assert len(fitted) == 5
+    for styles in fitted:
+        np.testing.assert_array_equal(styles, painted[0])
 
 
 def test_augmentation_follows_the_certainty_of_the_discriminator() -> None:

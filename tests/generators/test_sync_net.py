@@ -67,6 +67,25 @@ def test_films_without_sound_are_left_out_and_none_is_an_error():
         speaking_films([mute, replace_audio(track, np.zeros(48_000, np.float32))], 32)
 
 
+def test_a_track_without_frames_is_left_out_and_none_can_be_read():
+    track = talking("one")
+    nothing = track.part(0, 0)
+    assert [film.name for film in speaking_films([nothing, track], 32)] == ["one"]
+    for audio, says in ((track.audio, "shows no face"), (np.zeros(0, np.float32), "has no audio")):
+        with pytest.raises(InputError, match=says):
+            SyncNet(SMALL).confidence_and_distance(nothing, audio)
+
+
+def test_an_empty_audio_track_is_no_sound():
+    track = talking("one")
+    empty = replace_audio(track, np.zeros(0, np.float32))
+    expert = SyncNet(SMALL, Material([empty, track], [track, empty]), seed=0)
+    assert [film.name for film in expert._films] == ["one"]
+    assert expert.held_out_figures()["pairs"] > 0
+    with pytest.raises(UsageError, match="In none of 1 films"):
+        SyncNet(SMALL, Material([empty], [track]))
+
+
 def replace_audio(track: FaceTrack, audio: np.ndarray | None) -> FaceTrack:
     return replace(track, audio=audio)
 

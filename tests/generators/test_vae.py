@@ -68,6 +68,21 @@ def test_crowds_are_told_apart() -> None:
     assert diversity_ratio(np.repeat(smooth[:1], 4, 0), smooth) == 0
 
 
+def test_without_warm_up_the_divergence_counts_from_the_first_step(
+    material_for: Callable[[str], Material],
+) -> None:
+    def after_a_step(**changed: float) -> torch.Tensor:
+        config = replace(VaeConfig.from_mapping(Vae.small), **changed)  # type: ignore[arg-type]
+        vae = Vae(config, material_for("faces"), seed=1)
+        torch.manual_seed(0)
+        vae.training_step(vae.draw_batch(np.random.default_rng(0)), 1)
+        return torch.cat([one.detach().flatten() for one in vae.networks.parameters()])
+
+    at_once = after_a_step(warm_up=0, beta=50.0)
+    assert torch.equal(at_once, after_a_step(warm_up=1, beta=50.0))
+    assert not torch.equal(at_once, after_a_step(warm_up=1000, beta=50.0))
+
+
 def test_a_size_that_does_not_halve_is_refused() -> None:
     with pytest.raises(UsageError, match="power of two"):
         Vae(VaeConfig(size_px=40))

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra 'forge' is not installed")
 
-from unmask.generators._face_pixels import COLOUR, FACE, stock_of  # noqa: E402
+from unmask.generators._face_stock import COLOUR, FACE, stock_of  # noqa: E402
 from unmask.generators._warped_batch import Warping, recolour, warped_pairs  # noqa: E402
 from unmask.generators.material import FaceTrack  # noqa: E402
 

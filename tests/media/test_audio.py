@@ -14,7 +14,7 @@ from tests.media.conftest import card
 from unmask.errors import InputError, NotFound, UnsupportedMedia
 from unmask.media import write_film, write_picture
 from unmask.media.audio import SPEECH_HZ, has_sound, is_silent, read_audio
-from unmask.media.sound_track import cut_sound
+from unmask.media.sound_track import cut_sound, sound_damage
 
 CLICK_S = 1.0
 
@@ -122,6 +122,45 @@ def test_other_codecs_become_aac_in_step(tmp_path):
         with av.open(str(tmp_path / "b.mp4")) as out:
             assert out.streams.audio[0].codec_context.name == "aac"
         assert click_s(read_audio(tmp_path / "b.mp4")) == pytest.approx(CLICK_S, abs=0.005)
+
+
+def gappy(path: Path, *, broken: bool = False) -> Path:
+    """MP2 in Matroska whose sound from 0.4 to 0.8 s is missing, or there and no sound at all."""
+    whole = film(path.with_name("whole.mkv"), "mp2")
+    with av.open(str(whole)) as source, av.open(str(path), "w") as out:
+        lanes = {one.index: out.add_stream_from_template(one) for one in source.streams}
+        for packet in source.demux():
+            if packet.dts is None:
+                continue
+            lost = packet.stream.type == "audio" and 0.4 <= packet.pts * packet.time_base < 0.8
+            if lost and not broken:
+                continue
+            lane = lanes[packet.stream.index]
+            if lost:
+                pts, dts, clock = packet.pts, packet.dts, packet.time_base
+                packet = av.Packet(b"\x55" * 40)  # noqa: PLW2901
+                packet.pts, packet.dts, packet.time_base = pts, dts, clock
+            packet.stream = lane
+            out.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_sound_after_a_gap_keeps_its_time(tmp_path, broken):
+    source = gappy(tmp_path / "a.mkv", broken=broken)
+    write_film(tmp_path / "b.mp4", (card(n) for n in range(50)), 25, audio_from=source)
+    sound = read_audio(tmp_path / "b.mp4")
+    assert click_s(sound) == pytest.approx(click_s(read_audio(source)), abs=0.01)
+    assert np.abs(sound[int(0.45 * SPEECH_HZ) : int(0.65 * SPEECH_HZ)]).max() < 1e-3
+    said = sound_damage(source)
+    assert said.startswith("at 0.3 s: ") if broken else not said
+
+
+def test_whole_sound_and_none_are_not_damaged(tmp_path):
+    write_film(tmp_path / "mute.mp4", [card()] * 5, 25)
+    assert not sound_damage(tmp_path / "mute.mp4")
+    assert not sound_damage(film(tmp_path / "a.mp4", "aac"))
+    assert not sound_damage(film(tmp_path / "a.mkv", "mp2"))
 
 
 def test_a_film_without_sound_gives_a_silent_film(tmp_path):

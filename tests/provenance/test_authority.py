@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -60,6 +61,14 @@ def test_the_certificates_follow_the_profile(folder_of_identity: Path) -> None:
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     assert isinstance(key.curve, ec.SECP256R1)
     assert made.key_pem.startswith(b"-----BEGIN PRIVATE KEY-----")  # PKCS #8
+
+
+def test_the_authoritys_own_key_is_let_go(folder_of_identity: Path) -> None:
+    made = authority.identity()
+    assert {path.name for path in folder_of_identity.iterdir()} == {
+        authority.ANCHOR, authority.CHAIN, authority.KEY
+    }  # fmt: skip
+    assert made.key_pem not in {made.anchor_pem, made.chain_pem}
 
 
 def test_a_private_key_is_not_printed(folder_of_identity: Path) -> None:
@@ -137,9 +146,25 @@ def test_a_place_that_cannot_hold_a_folder_is_refused(
         authority.identity()
 
 
-def test_anchors_that_are_none_are_refused() -> None:
+def test_anchors_that_are_none_are_refused(folder_of_identity: Path) -> None:
+    version_9 = b"".join(altered(authority.identity().anchor_pem, VERSION))
+    with pytest.raises(UsageError, match="trust anchors are malformed"):
+        authority.check_anchors(version_9)
     with pytest.raises(UsageError, match="trust anchors are malformed"):
         authority.check_anchors(b"not PEM")
+
+
+VERSION = (bytes.fromhex("a003020102"), bytes.fromhex("a003020109"))
+
+
+def altered(chain_pem: bytes, change: tuple[bytes, bytes]) -> list[bytes]:
+    """The certificates of a chain, the first with some bytes in place of others."""
+    first, *others = x509.load_pem_x509_certificates(chain_pem)
+    whole = first.public_bytes(serialization.Encoding.DER)
+    assert change[0] in whole
+    body = base64.encodebytes(whole.replace(*change, 1))
+    pem = b"-----BEGIN CERTIFICATE-----\n" + body + b"-----END CERTIFICATE-----\n"
+    return [pem, *(one.public_bytes(serialization.Encoding.PEM) for one in others)]
 
 
 def write_identity_of(folder: Path, years: int) -> None:

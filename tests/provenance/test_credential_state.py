@@ -146,3 +146,32 @@ def test_texts_of_strangers_are_cleaned_and_bounded() -> None:
         assert text.isprintable()
         assert len(text) <= 500
     assert len(state.actions) <= 64
+
+
+@pytest.mark.parametrize(
+    ("label", "is_ours"),
+    [(FORGERY, True), (FORGERY + "__1", True), (FORGERY + ".other", False),
+     (FORGERY + "s", False), ("com.example." + FORGERY, False)],
+)  # fmt: skip
+def test_only_our_own_label_is_ours(label: str, is_ours: bool) -> None:
+    store = (
+        '{"active_manifest": "a", "manifests": {"a": {"assertions": ['
+        f'{{"label": "{label}", "data": {{"method": "x"}}}}]}}}}}}'
+    )
+    assert (state_of(Reader(store)).forgery is not None) is is_ours
+
+
+@pytest.mark.parametrize(
+    ("label", "counts"),
+    [("c2pa.actions", True), ("c2pa.actions.v2", True), ("c2pa.actions.v2__2", True),
+     ("c2pa.actionsx", False), ("c2pa.actions.metadata", False)],
+)  # fmt: skip
+def test_only_actions_are_actions(label: str, counts: bool) -> None:
+    store = (
+        '{"active_manifest": "a", "manifests": {"a": {"assertions": ['
+        f'{{"label": "{label}", "data": {{"actions": [{{"action": "c2pa.created", '
+        f'"digitalSourceType": "{iptc.TRAINED.replace("http:", "https:")}/"}}]}}}}]}}}}}}'
+    )
+    state = state_of(Reader(store))
+    assert state.declares_synthesis is counts
+    assert state.digital_source_types == ((iptc.TRAINED,) if counts else ())

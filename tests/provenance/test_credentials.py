@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import http.server
 import io
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -17,7 +18,9 @@ from unmask.errors import (
     IdentityExpired,
     IdentityUnusable,
     LabelFailed,
+    LimitExceeded,
     MissingExtra,
+    NotAFile,
     NotFound,
     OutputRefused,
     UnsupportedMedia,
@@ -237,6 +240,71 @@ def test_without_the_extra_the_pip_line_is_named(
     with pytest.raises(MissingExtra, match="Content credentials") as caught:
         credentials.read(source)
     assert "unmask[provenance]" in caught.value.hint
+
+
+# ------------------------------------------------------------- hostile files
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a panic"), MemoryError(), RecursionError("deep"),
+                                   UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad")])  # fmt: skip
+def test_whatever_a_file_makes_the_library_do_it_is_called_invalid(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed = sign_sample(write_sample(tmp_path / "plain.jpg"))
+
+    def fails(_: object) -> str:
+        raise error
+
+    monkeypatch.setattr(c2pa.Reader, "json", fails)
+    state = credentials.read(signed)
+    assert state.status is CredentialStatus.INVALID
+    assert type(error).__name__ in (state.unread or "")
+    assert not state.declares_synthesis
+
+
+@pytest.mark.parametrize("store", ["", "nothing", "[" * 100_000, '"\\ud800"'])
+def test_a_reading_that_is_no_json_is_invalid(
+    store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed = sign_sample(write_sample(tmp_path / "plain.jpg"))
+    monkeypatch.setattr(c2pa.Reader, "json", lambda _: store)
+    assert credentials.read(signed).status is CredentialStatus.INVALID
+
+
+def test_a_pipe_is_refused_and_nobody_waits(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.jpg"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/zero"), tmp_path):
+        with pytest.raises(NotAFile):
+            credentials.read(path)
+
+
+def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
+    path = write_sample(tmp_path / "plain.jpg")
+    size = path.stat().st_size
+    assert credentials.read(path, max_bytes=size).status is CredentialStatus.ABSENT
+    with pytest.raises(LimitExceeded, match=f"{size} bytes"):
+        credentials.read(path, max_bytes=size - 1)
+
+
+def test_a_statement_that_does_not_read_back_is_not_signed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = credentials.state_of
+
+    def garbled(reader: object) -> credentials.CredentialState:
+        return whole(reader)._replace(forgery={"method": "another"})
+
+    monkeypatch.setattr(credentials, "state_of", garbled)
+    with pytest.raises(LabelFailed, match="another statement"):
+        sign_sample(write_sample(tmp_path / "plain.jpg"))
+    assert not (tmp_path / "signed.jpg").exists()
+
+
+def test_anchors_may_come_with_words_of_any_language(tmp_path: Path) -> None:
+    signed = sign_sample(write_sample(tmp_path / "plain.jpg"))
+    anchors = "# Schlüssel der Redaktion\n".encode() + authority.identity().anchor_pem
+    assert credentials.read(signed, anchors).status is CredentialStatus.TRUSTED
 
 
 # ------------------------------------------------------------------ no network

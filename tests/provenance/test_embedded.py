@@ -22,7 +22,7 @@ RDF = (
 @pytest.mark.parametrize("kind", [*PICTURES, *FILMS])
 def test_a_file_of_ours_without_metadata_holds_nothing(kind: str, tmp_path: Path) -> None:
     found = embedded.find_embedded(write_sample(tmp_path / f"plain.{kind}"))
-    assert found == ((), False)
+    assert found == ((), False, True)
 
 
 @pytest.mark.parametrize("kind", ["jpg", "png", "webp", "tif", "gif", "avif"])
@@ -121,12 +121,18 @@ def test_a_film_cut_anywhere_is_searched_without_complaint(kind: str, tmp_path: 
     path = tmp_path / f"cut.{kind}"
     for length in range(0, len(whole), max(1, len(whole) // 60)):
         path.write_bytes(whole[:length])
-        assert embedded.find_embedded(path) == ((), False)
+        assert embedded.find_embedded(path)[:2] == ((), False)
 
 
 def test_other_files_hold_nothing_and_absent_ones_are_named(tmp_path: Path) -> None:
     path = tmp_path / "letter.txt"
     path.write_bytes(b"jumdc2pa\x00\x11\x00\x10" + iptc.packet(iptc.TRAINED))
-    assert embedded.find_embedded(path) == ((), False)
+    assert embedded.find_embedded(path) == ((), False, False)
     with pytest.raises(NotFound):
         embedded.find_embedded(tmp_path / "none")
+
+
+def test_a_kind_of_film_that_is_not_searched_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "film.webm"
+    path.write_bytes(b"\x1a\x45\xdf\xa3" + b"webm" + b"jumdc2pa\x00\x11\x00\x10")
+    assert embedded.find_embedded(path) == ((), False, False)

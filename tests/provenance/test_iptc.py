@@ -54,3 +54,28 @@ def test_another_format_is_refused_and_left_alone(tmp_path: Path) -> None:
 def decode(path: Path) -> np.ndarray:
     with av.open(str(path)) as container:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        iptc.TRAINED,
+        iptc.TRAINED.replace("http:", "https:"),
+        iptc.TRAINED + "/",
+        iptc.TRAINED.upper(),
+        "trainedAlgorithmicMedia",
+        " TrainedAlgorithmicMedia ",
+    ],
+)
+def test_every_way_to_write_a_term_is_one_uri(stated: str) -> None:
+    assert iptc.canonical(stated) == iptc.TRAINED
+    assert iptc.term(stated) == "trainedAlgorithmicMedia"
+
+
+@pytest.mark.parametrize(
+    "stated",
+    ["", "nothingKnown", "http://evil.example/trainedAlgorithmicMedia",
+     iptc.TRAINED + "x", "not trainedAlgorithmicMedia"],
+)  # fmt: skip
+def test_another_text_stays_as_it_is(stated: str) -> None:
+    assert iptc.canonical(stated) == stated

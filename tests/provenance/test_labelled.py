@@ -29,6 +29,7 @@ from unmask.provenance import (
     check_label,
     iptc,
     labelled,
+    marked_file,
     read_credentials,
     watermark,
     write_labelled_film,
@@ -178,6 +179,16 @@ def test_without_a_statement_of_consent_nothing_is_begun(
     assert not list(folder.iterdir())
 
 
+@pytest.mark.parametrize("family", ["morph", "blending", "Restoration", ""])
+@pytest.mark.parametrize("source_type", [iptc.TRAINED, iptc.COMPOSITE_WITH_TRAINED])
+def test_a_family_that_nobody_thought_of_needs_consent(
+    family: str, source_type: str, label: ForgeryLabel, folder: Path
+) -> None:
+    unknown = label._replace(family=family, digital_source_type=source_type, consent=None)
+    with pytest.raises(ConsentMissing):
+        check_label(folder / "f.jpg", unknown)
+
+
 def test_restoration_needs_no_consent(label: ForgeryLabel, folder: Path) -> None:
     check_label(folder / "f.jpg", label._replace(family="restoration", consent=None))
 
@@ -241,7 +252,7 @@ STEPS = {
     "the watermark": (watermark, "embed", ModelUnavailable("no network")),
     "encoding a picture": (labelled, "write_picture", OSError(28, "No space left on device")),
     "encoding a film": (labelled, "write_film", OSError(28, "No space left on device")),
-    "reading the pixels back": (labelled, "open_media", RuntimeError("broken decoder")),
+    "reading the pixels back": (marked_file, "open_media", RuntimeError("broken decoder")),
     "the source type": (iptc, "declare", RuntimeError("no room")),
     "signing": (labelled, "sign", LabelFailed("no signature")),
     "the log": (Log, "append", LogUnusable("locked")),
@@ -284,6 +295,29 @@ def test_a_source_type_that_does_not_read_back_leaves_no_file(
     with pytest.raises(LabelFailed, match="source type"):
         write(folder / "forged.jpg", label)
     assert not list(folder.iterdir())
+
+
+def test_a_statement_that_does_not_read_back_leaves_no_file(
+    label: ForgeryLabel, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = labelled._with_watermark
+    # Such as C2PA gives back as bytes.
+    monkeypatch.setattr(
+        labelled, "_with_watermark", lambda *words: {**whole(*words), "extra": [1, 2, 3]}
+    )
+    with pytest.raises(LabelFailed, match="another statement"):
+        write(folder / "forged.jpg", label)
+    assert not list(folder.iterdir())
+
+
+def test_the_identity_is_read_once_for_a_label(
+    label: ForgeryLabel, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority.identity()
+    read, whole = [], authority.load
+    monkeypatch.setattr(authority, "load", lambda place: (read.append(place), whole(place))[1])
+    write(folder / "forged.jpg", label)
+    assert len(read) == 1
 
 
 def test_an_earlier_file_of_that_name_is_kept_when_labelling_fails(

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 import sqlite3
+import stat
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ import pytest
 
 from unmask.errors import LogUnusable, NotFound, UsageError
 from unmask.provenance import merkle
-from unmask.provenance.log import Log
+from unmask.provenance.log import Log, note_of_forgery
 
 ONE, OTHER = "a1" * 32, "b2" * 32
 
@@ -56,10 +57,13 @@ def test_the_root_is_that_of_the_entries(log: Log) -> None:
     assert (size, root) == (11, merkle.root(11, lambda level, index: nodes[level, index]))
 
 
-def test_entries_are_found_by_what_their_note_says(log: Log) -> None:
-    log.append("forged", ONE, "style_gan, watermark 0badcafe")
-    log.append("forged", OTHER, "style_gan, watermark 0badcaff")
-    assert [one.entry.sha256 for one in log.find_note("watermark 0badcafe")] == [ONE]
+def test_a_forgery_is_found_by_its_watermark_and_by_nothing_like_it(log: Log) -> None:
+    payload = bytes.fromhex("0badcafe")
+    log.append("forged", ONE, note_of_forgery("style_gan" * 40, payload))
+    log.append("forged", OTHER, note_of_forgery("style_gan", bytes.fromhex("0badcaff")))
+    log.append("forged", OTHER, "x, watermark 0badcafe and more")
+    log.append("noted", OTHER, note_of_forgery("by hand", payload))
+    assert [one.entry.sha256 for one in log.find_watermark(payload)] == [ONE]
 
 
 @pytest.mark.parametrize("bad", ["", "12", "g" * 64, ONE + "0", "../" * 21 + "x"])
@@ -150,8 +154,12 @@ def test_another_programs_file_is_left_alone(log_file: Path) -> None:
     other.execute("CREATE TABLE friends (name TEXT)")
     other.commit()
     other.close()
+    before = log_file.read_bytes()
     with pytest.raises(LogUnusable, match="another program"):
         Log().append("noted", ONE)
+    # Not even its journal's mode, which is kept in the file.
+    assert log_file.read_bytes() == before
+    assert [path.name for path in log_file.parent.iterdir()] == [log_file.name]
 
 
 def test_a_place_that_cannot_hold_a_log_is_named(
@@ -161,3 +169,73 @@ def test_a_place_that_cannot_hold_a_log_is_named(
     monkeypatch.setenv("UNMASK_LOG", str(tmp_path / "file" / "log.db"))
     with pytest.raises(LogUnusable):
         Log().append("noted", ONE)
+
+
+def test_nobody_else_may_read_it(log: Log, log_file: Path) -> None:
+    before = os.umask(0)
+    try:
+        log.append("noted", ONE)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(log_file.stat().st_mode) == 0o600
+
+
+def test_looking_into_an_empty_file_makes_no_log_of_it(log: Log, log_file: Path) -> None:
+    log_file.parent.mkdir()
+    log_file.write_bytes(b"")
+    with pytest.raises(LogUnusable, match="empty"):
+        log.find(ONE)
+    assert log_file.read_bytes() == b""
+    log.append("noted", ONE)
+    assert log.check() == (1, [])
+
+
+def by_force(path: Path, *commands: str) -> None:
+    connection = sqlite3.connect(path)
+    for table in ("entries", "nodes", "facts", "heads"):
+        for verb in ("UPDATE", "DELETE"):
+            connection.execute(f"DROP TRIGGER no_{verb}_of_{table}")
+    for command in commands:
+        connection.execute(command)
+    connection.commit()
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ["x'ff'", "'text'", "7", "x'5b5d'", "x'7b7d'", "CAST('{\"kind\": 3}' AS BLOB)",
+     f"CAST(json_object('kind', 1, 'sha256', '{ONE}', 'time', 't', 'tool', 't') AS BLOB)",
+     f"CAST('{'[' * 50_000}' AS BLOB)"],
+)  # fmt: skip
+def test_a_malformed_entry_is_a_problem_and_no_fault(log: Log, entry: str) -> None:
+    append_some(log.path, 1, 4)
+    log.append("noted", ONE)
+    by_force(log.path, f"UPDATE entries SET entry = {entry} WHERE position = 4")  # noqa: S608
+    size, problems = log.check()
+    assert size == 4
+    assert problems[0] == "entry 4 is malformed"
+    with pytest.raises(LogUnusable, match="altered"):
+        log.find(ONE)
+
+
+@pytest.mark.parametrize("head", ["'no json'", "'[]'", "'{\"root\": 7}'", "x'ff'",
+                                  f"'{'[' * 50_000}'", "CAST(x'fffe' AS TEXT)"])  # fmt: skip
+def test_a_malformed_head_is_a_problem_and_no_fault(log: Log, head: str) -> None:
+    append_some(log.path, 1, 3)
+    by_force(log.path, f"INSERT INTO heads VALUES (2, {head})")  # noqa: S608
+    assert log.check() == (3, ["the head that was signed over 2 entries is malformed"])
+
+
+def test_a_head_over_more_than_there_is_does_not_fit(log: Log) -> None:
+    append_some(log.path, 1, 3)
+    for size in (-1, 4):
+        log.keep_head(size, json.dumps({"root": "00" * 32}))
+    assert len(log.check()[1]) == 2
+
+
+def test_a_log_that_lacks_its_id_is_unusable(log: Log) -> None:
+    append_some(log.path, 1, 2)
+    by_force(log.path, "DELETE FROM facts", "UPDATE nodes SET hash = 5")
+    with pytest.raises(LogUnusable, match="lacks"):
+        log.state()
+    assert log.check()[1] == ["the stored hashes are not those of the entries"]

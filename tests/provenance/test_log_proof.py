@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,11 @@ from unmask.errors import InvalidProof, NotFound, UsageError
 from unmask.provenance.log import Log
 
 pytest.importorskip("cryptography", reason="needs pip install 'unmask[provenance]'")
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from tests.provenance.test_authority import VERSION, altered
+from tests.provenance.test_own_identity import PEM, Newsroom
 
 from unmask.provenance import authority, log_proof
 
@@ -69,6 +75,10 @@ CHANGES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "another log": lambda d: d["head"].update(log="0" * 32),
     "another signature": lambda d: d["head"].update(signature="AAAA"),
     "no certificates": lambda d: d["head"].update(chain_pem=""),
+    "a head of another version": lambda d: d["head"].update(version=7),
+    "a head of no time": lambda d: d["head"].update(time="yesterday"),
+    "a negative size": lambda d: d["head"].update(size=-1),
+    "a negative place": lambda d: d.update(position=-1),
     "one field too many": lambda d: d["entry"].update(more="x"),
 }
 
@@ -124,6 +134,13 @@ def test_a_rewritten_log_cannot_continue_a_head(
     assert any("continue" in one for one in log_proof.check_proof(claim, known=held).problems)
 
 
+@pytest.mark.parametrize("size", [-1, 10, 2**63])
+def test_a_given_head_over_what_cannot_be_is_refused(log: Log, size: int) -> None:
+    held = msgspec.structs.replace(log_proof.sign_head(log, authority.identity()), size=size)
+    with pytest.raises(InvalidProof, match="given head"):
+        proof_of(log, 1, held)
+
+
 def test_the_log_remembers_the_heads_it_signed(log: Log) -> None:
     log_proof.sign_head(log, authority.identity())
     assert log.check() == (9, [])
@@ -149,3 +166,74 @@ def test_a_proof_of_a_later_version_is_named(log: Log, tmp_path: Path) -> None:
     path.write_bytes(log_proof.as_json(msgspec.structs.replace(proof_of(log, 0), version=2)))
     with pytest.raises(InvalidProof, match="version 2"):
         log_proof.read_proof(path)
+
+
+def resigned(head: log_proof.Head, identity: authority.Identity, **changed: Any) -> log_proof.Head:
+    """A head with other facts, signed by whoever holds the key."""
+    head = msgspec.structs.replace(head, **changed)
+    key = serialization.load_pem_private_key(identity.key_pem, None)
+    signature = key.sign(head.said(), ec.ECDSA(hashes.SHA256()))  # type: ignore[union-attr,call-arg]
+    return msgspec.structs.replace(head, signature=base64.b64encode(signature).decode())
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [({"version": 7}, "version 7"), ({"time": "0001-01-01T00:00:00+14:00"}, "time"),
+     ({"time": "9999-12-31T23:59:59-14:00"}, "time"), ({"time": "2026-05-01T00:00:00"}, "time"),
+     ({"time": "now"}, "time")],
+)  # fmt: skip
+def test_a_head_that_its_signer_made_malformed_is_a_clear_problem(
+    log: Log, changed: dict[str, Any], problem: str
+) -> None:
+    identity = authority.identity()
+    head = resigned(log_proof.sign_head(log, identity), identity, **changed)
+    (found,) = log_proof.check_head(head).problems
+    assert problem in found
+
+
+# Bytes of the signing certificate: those that are looked for, and what they become.
+HOSTILE = {
+    "another version": VERSION,
+    "an extension twice": (bytes.fromhex("0603551d0e"), bytes.fromhex("0603551d0f")),
+    "an unknown curve": (bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a8648ce3d03017f")),
+    "an unknown kind of key": (bytes.fromhex("2a8648ce3d0201"), bytes.fromhex("2a8648ce3d027f")),
+    "no date": (b"\x17\x0d", b"\x17\x0c"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_hostile_certificate_is_a_problem_and_no_fault(log: Log, case: str) -> None:
+    identity = authority.identity()
+    head = log_proof.sign_head(log, identity)
+    chain = b"".join(altered(identity.chain_pem, HOSTILE[case])).decode()
+    outcome = log_proof.check_head(
+        msgspec.structs.replace(head, chain_pem=chain), identity.anchor_pem
+    )
+    assert outcome.problems
+    assert outcome.trusted is False
+
+
+def test_a_certificate_for_something_else_signs_no_head(log: Log) -> None:
+    paper = Newsroom(purpose=False)
+    pem = authority.private_pem(paper.key)
+    identity = authority.Identity(paper.chain, pem, paper.root.public_bytes(PEM))
+    outcome = log_proof.check_head(log_proof.sign_head(log, identity), identity.anchor_pem)
+    assert outcome.problems == ("its certificate is not one for signing documents",)
+    fit = Newsroom()
+    identity = authority.Identity(
+        fit.chain, authority.private_pem(fit.key), fit.root.public_bytes(PEM)
+    )
+    assert log_proof.check_head(log_proof.sign_head(log, identity), identity.anchor_pem).holds
+
+
+def test_another_version_is_named_before_its_fields(tmp_path: Path) -> None:
+    path = tmp_path / "proof.json"
+    path.write_text('{"version": 2, "leaf": "of another form"}')
+    for read in (log_proof.read_proof, log_proof.read_head):
+        with pytest.raises(InvalidProof, match="version 2"):
+            read(path)
+
+
+def test_a_proof_without_end_is_refused() -> None:
+    with pytest.raises(InvalidProof, match="more than"):
+        log_proof.read_proof(Path("/dev/zero"))

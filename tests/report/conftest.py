@@ -351,8 +351,8 @@ def declared() -> Report:
     picture = still()
     said = Reason(
         code="declared_by_credentials",
-        message="Its content credentials, signed by A. Newsroom and unchanged since, declare it as "
-        "trainedAlgorithmicMedia. A trust anchor vouches for the signer.",
+        message="A trust anchor vouches for the signer. Signed content credentials, unchanged "
+        "since, declare it as trainedAlgorithmicMedia; signed by A. Newsroom.",
     )
     return msgspec.structs.replace(
         picture,

@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import av
 import msgspec
 import numpy as np
 import pytest
-from tests.provenance.conftest import drawn, write_sample
+from tests.provenance.conftest import write_sample
 
-from unmask.errors import UsageError
+from unmask.errors import CorruptMedia, LimitExceeded, UnmaskError, UnsupportedMedia, UsageError
 from unmask.media import probe
-from unmask.provenance import Ingredient, iptc, watermark
-from unmask.scanning.origin import WatermarkWatch, decide, origin_of
-from unmask.types import Frame, Label, Limits, MediaInfo, Reason, Verdict
+from unmask.provenance import CredentialState, CredentialStatus, Ingredient, iptc
+from unmask.scanning import origin as origin_module
+from unmask.scanning.origin import decide, origin_of
+from unmask.types import Label, Limits, Reason, Verdict
 from unmask.types_of_origin import Provenance, WatermarkFinding
 
 c2pa = pytest.importorskip("c2pa", reason="needs pip install 'unmask[provenance]'")
@@ -159,52 +162,107 @@ def test_the_library_is_not_loaded_for_a_file_without_credentials(tmp_path: Path
     assert done.stdout.strip() == "set()"
 
 
-# ------------------------------------------------------------------ watermark
+# ---------------------------------------------------------------- hostile texts
 
 
-def info_of(kind: str) -> MediaInfo:
-    return MediaInfo("a", kind, "image/png", 1, "0" * 64, 160, 160)  # type: ignore[arg-type]
+def state_with(**claims: object) -> CredentialState:
+    return CredentialState(CredentialStatus.VALID)._replace(**claims)
 
 
-def test_a_marked_picture_is_found_and_a_plain_one_is_not() -> None:
-    for image, status in (
-        (watermark.embed(drawn(), b"\x0b\xad\xca\xfe"), "found"),
-        (drawn(), "not_found"),
-    ):
-        watch = WatermarkWatch(info_of("image"), dense=False)
-        frames = [Frame(image, 0, 0.0)]
-        assert list(watch.watching(frames)) == frames
-        assert watch.finding().status == status
-    assert watch.finding().payload is None
+@pytest.fixture
+def read_as(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[CredentialState], Provenance]:
+    """The origin of a file whose credentials read as a given state."""
+    path = signed(tmp_path / "a.jpg", iptc.TRAINED)
+
+    def found(state: CredentialState) -> Provenance:
+        monkeypatch.setattr(origin_module, "read_credentials", lambda *_, **__: state)
+        return origin(path, FOUND)
+
+    return found
 
 
-@pytest.mark.parametrize("dense", [False, True])
-def test_a_few_frames_of_a_film_are_enough(dense: bool) -> None:
-    images = [watermark.embed(np.roll(drawn(), n, 1), b"\1\2\3\4") for n in range(9)]
-    frames = (Frame(images[n % 9], n, n / 2) for n in range(200 if dense else 18))
-    watch = WatermarkWatch(info_of("video"), dense=dense)
-    assert sum(1 for _ in watch.watching(frames)) == (200 if dense else 18)
-    finding = watch.finding()
-    assert (finding.status, finding.payload) == ("found", "01020304")
-    assert finding.frames == (8 if dense else 3)
-
-
-def test_no_frame_means_not_checked() -> None:
-    assert WatermarkWatch(info_of("video"), dense=False).finding().status == "not_checked"
-
-
-def test_a_network_that_is_gone_is_a_reason_and_no_failure(
-    monkeypatch: pytest.MonkeyPatch,
+def test_what_must_be_known_comes_before_what_strangers_wrote(
+    read_as: Callable[[CredentialState], Provenance],
 ) -> None:
-    from unmask.errors import ModelUnavailable
+    terms = sorted(iptc.SYNTHETIC)
+    state = state_with(
+        signer="S" * 400,
+        digital_source_types=tuple(terms),
+        history_source_types=(iptc.of_term("digitalCapture"), "x" * 400),
+        forgery={"method": "m" * 400},
+    )
+    reason = read_as(state).declared_synthetic[0]
+    assert reason.message.startswith("Nobody vouches")
+    assert len(reason.message) < 500
+    assert "and 2 more" in reason.message
+    assert "digitalCapture" not in reason.message
+    assert "xxx" not in reason.message
 
-    def gone(_: object) -> None:
-        raise ModelUnavailable("The bundled network is absent.")
 
-    monkeypatch.setattr(watermark, "read", gone)
-    watch = WatermarkWatch(info_of("image"), dense=False)
-    assert len(list(watch.watching([Frame(drawn(), 0, 0.0)]))) == 1
-    assert watch.finding() == WatermarkFinding(reason="The bundled network is absent.")
+def test_only_types_of_synthesis_are_named_as_such(
+    read_as: Callable[[CredentialState], Provenance],
+) -> None:
+    types = (iptc.of_term("digitalCapture"), iptc.COMPOSITE_WITH_TRAINED)
+    found = read_as(state_with(digital_source_types=types))
+    assert "compositeWithTrainedAlgorithmicMedia" in found.declared_synthetic[0].message
+    assert "digitalCapture" not in found.declared_synthetic[0].message
+    assert found.credentials.digital_source_types == list(types)
+
+
+def test_nothing_is_said_of_a_statement_that_does_not_hold(
+    read_as: Callable[[CredentialState], Provenance],
+) -> None:
+    forgery = {"method": "x", "watermark": {"payload": FOUND.payload, "attempt": 0}}
+    told = read_as(state_with(forgery=forgery)).notes
+    assert any("name each other" in note for note in told)
+    assert any("not that of their own statement" in note for note in told)
+    broken = state_with(status=CredentialStatus.INVALID, forgery=forgery)
+    told = read_as(broken).notes
+    assert not any("name each other" in note or "own statement" in note for note in told)
+    assert any("do not fit it" in note for note in told)
+
+
+def test_credentials_that_cannot_be_read_are_not_called_changed(
+    read_as: Callable[[CredentialState], Provenance],
+) -> None:
+    state = state_with(status=CredentialStatus.INVALID, unread="RuntimeError: a panic")
+    found = read_as(state)
+    assert found.credentials.status == "invalid"
+    assert any("could not be read" in note and "a panic" in note for note in found.notes)
+    assert not any("changed" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("error", [LimitExceeded("too large"), UnsupportedMedia("no"),
+                                   CorruptMedia("cut short")])  # fmt: skip
+def test_no_fault_of_a_file_stops_a_scan(
+    error: UnmaskError, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise error
+
+    path = signed(tmp_path / "a.jpg", iptc.TRAINED)
+    monkeypatch.setattr(origin_module, "read_credentials", fails)
+    found = origin(path)
+    assert found.credentials.status == "not_checked"
+    assert error.message in (found.credentials.reason or "")
+
+
+def test_a_format_that_cannot_be_searched_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "film.mkv"
+    image = np.zeros((96, 96, 3), np.uint8)
+    with av.open(str(path), "w", format="matroska") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width = stream.height = 96
+        stream.pix_fmt = "yuv420p"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    found = origin(path)
+    assert found.credentials.status == "not_checked"
+    assert "video/x-matroska" in (found.credentials.reason or "")
+    assert any("tags are not looked for in video/x-matroska" in note for note in found.notes)
+    assert not any("not looked for" in n for n in origin(write_sample(tmp_path / "a.mp4")).notes)
 
 
 # ------------------------------------------------------------- the whole scan

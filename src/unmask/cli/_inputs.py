@@ -26,6 +26,7 @@ from unmask.types import Limits
 
 STDIN = "-"
 _BLOCK_BYTES = 1 << 20
+_MAX_PEM_BYTES = 16 << 20  # all roots that the world's browsers trust take a quarter of one
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,3 +153,29 @@ def _read(source: IO[bytes]) -> bytes:
             f"Reading standard input failed: {error.strerror}.",
             hint="Pipe a picture or film into it.",
         ) from error
+
+
+def read_pem(path: Path | None) -> bytes | None:
+    """The bytes of a PEM file, or None where none was named.
+
+    Raises:
+        NotFound: There is no such file.
+        UsageError: It cannot be read, or is far too large.
+    """
+    if path is None:
+        return None
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_PEM_BYTES + 1)
+    except FileNotFoundError as error:
+        raise NotFound(f"There is no file {path}.", hint="Check the path.") from error
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be read: {error.strerror or error}.", hint="Give a PEM file."
+        ) from error
+    if len(data) > _MAX_PEM_BYTES:
+        raise UsageError(
+            f"{path} has more than {_MAX_PEM_BYTES} bytes; no PEM file has.",
+            hint="Give a file of certificates or a key in PEM.",
+        )
+    return data

@@ -6,13 +6,15 @@ import csv
 import io
 import re
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from unmask import report as reports
 from unmask.errors import InvalidReport, OutputRefused, UsageError
 from unmask.report import FileRow
 from unmask.types import Label, Method, Report, Tool
+
+Record = Callable[[Report, Collection[Path]], None]
 
 FORMATS = ("json", "ndjson", "html", "pdf", "csv")
 _LINES = "results.ndjson"
@@ -27,8 +29,10 @@ class ToStdout:
         self._kept: list[FileRow] = []
         self._csv_started = False
 
-    def add(self, report: Report) -> None:
-        """Write one report, or keep its row for the table."""
+    def add(self, report: Report, record: Record | None = None) -> None:
+        """Write one report, or keep its row for the table; ``record`` is told beforehand."""
+        if record is not None:
+            record(report, [])
         if self._form == "json":
             _write(reports.to_json(report))
         elif self._form == "ndjson":
@@ -132,8 +136,8 @@ class ToFolder:
         self._earlier = []
         reports.write_atomically(self.folder / _LINES, b"".join(kept))
 
-    def add(self, report: Report) -> None:
-        """Write the files of one report; their paths are in ``last``."""
+    def add(self, report: Report, record: Record | None = None) -> None:
+        """Write the files of one report; their paths are in ``last``, and told to ``record``."""
         stem = self._stem(report)
         made: list[Path] = []
         for form, make in (
@@ -147,10 +151,12 @@ class ToFolder:
                 made.append(path)
         href = f"{stem}.html" if "html" in self.formats else None
         self._rows.append(FileRow.from_report(report, href=href))
+        self.last = made
+        if record is not None:
+            record(report, made)
         # The line comes last: it says that everything else of this input is there.
         if "ndjson" in self.formats:
             self._add_line(report)
-        self.last = made
 
     def close(self) -> list[Path]:
         """Write what speaks of all inputs: index page and table."""

@@ -157,7 +157,7 @@ def _sink(wanted: Sequence[Wanted], options: dict[str, Any]) -> ToStdout | ToFol
 
 
 def _scanner(options: dict[str, Any], limits: Limits) -> Scanner:
-    from unmask.cli.provenance_commands._options import read_pem
+    from unmask.cli._inputs import read_pem
     from unmask.scanning.scanner import Scanner
 
     with download_bar(quiet=options["quiet"]) as progress:
@@ -194,9 +194,7 @@ def _run(
                 if report is None:
                     outcome.no_media += 1
                     continue
-                sink.add(report)
-                if options["log"]:
-                    _record(report, sink)
+                sink.add(report, _record if options["log"] else None)
                 outcome.labels.add(report.verdict.label)
                 outcome.errors.update(problem.code for problem in report.errors)
                 _tell(report, options)
@@ -222,8 +220,8 @@ def _one(one: Wanted, scanner: Scanner, limits: Limits) -> Report | None:
     return None if one.may_be_left_out and codes & _NO_MEDIA else report
 
 
-def _record(report: Report, sink: ToStdout | ToFolder) -> None:
-    """Put the digests of an input and of its report into the provenance log."""
+def _record(report: Report, made: Collection[Path]) -> None:
+    """Put the digests of an input and of its report's files into the provenance log."""
     from unmask.media import hash_file
     from unmask.provenance.log import Log
 
@@ -231,7 +229,7 @@ def _record(report: Report, sink: ToStdout | ToFolder) -> None:
     if sha256 is None:
         return
     log.append("scanned", sha256, f"{report.verdict.label}, by {report.verdict.basis}")
-    for path in sink.last if isinstance(sink, ToFolder) else []:
+    for path in made:
         log.append("noted", hash_file(path), f"{path.suffix[1:]} report on {sha256}")
 
 

@@ -210,6 +210,12 @@ def read_alignments(folder: Path) -> Alignments:
     return found
 
 
+def inside(name: str) -> bool:
+    """Whether a file that is named in a folder lies in it."""
+    place = PurePosixPath(name)
+    return not place.is_absolute() and ".." not in place.parts
+
+
 def usable(folder: Path, alignments: Alignments) -> list[FaceRecord]:
     """The faces that are to be used: marked so, and with their picture still there."""
     return [one for one in alignments.faces if one.use and (folder / one.file).is_file()]
@@ -237,12 +243,15 @@ def _rows(records: Iterable[object]) -> list[str]:
 
 def _check(path: Path, text: bytes, found: Alignments) -> None:
     names = {source.name for source in found.sources}
+    for source in found.sources:
+        if not inside(source.audio):
+            raise _corrupt(path, _line_of(text, "$.sources"),
+                           f"the sound {source.audio!r} lies outside the folder")  # fmt: skip
     for number, face in enumerate(found.faces):
-        place = PurePosixPath(face.file)
         problem = ""
         if face.source not in names:
             problem = f"the source {face.source!r} is not among the sources"
-        elif place.is_absolute() or ".." in place.parts:
+        elif not inside(face.file):
             problem = f"the picture {face.file!r} lies outside the folder"
         elif not np.isfinite(face.affine()).all() or not np.isfinite(face.points()).all():
             problem = "a number is not finite"

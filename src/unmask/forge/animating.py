@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from unmask.errors import OutputRefused
+from unmask.errors import UsageError
 from unmask.forge.conversion_resume import WorkFolder
 from unmask.forge.conversion_settings import (
-    FILMS,
     Converted,
     ConvertSettings,
     OnProgress,
@@ -22,19 +21,23 @@ from unmask.forge.conversion_settings import (
 )
 from unmask.forge.film_clock import at_constant_rate, constant_rate
 from unmask.forge.following import Choice
-from unmask.forge.labels import label_of_run
+from unmask.forge.labels import ADDED, ORIGINAL, label_of_conversion
 from unmask.forge.material_of import read_material
 from unmask.forge.merging import Patch
+from unmask.forge.paint_plan import animator_record
 from unmask.forge.painters import load_animator
+from unmask.forge.run_record import RECORD, WEIGHTS
 from unmask.media import hash_file
 from unmask.media.audio import has_sound
-from unmask.media.sound_track import cut_sound
+from unmask.media.sound_track import cut_sound, sound_damage
 from unmask.provenance import Ingredient, write_labelled_film
-from unmask.provenance.labelled import check_label
+from unmask.provenance.labelled import FILMS, check_label
 
 if TYPE_CHECKING:
+    from unmask.forge.run_record import RunRecord
     from unmask.generators.material import FaceTrack
     from unmask.generators.uses import FaceAnimator
+    from unmask.provenance import ForgeryLabel
     from unmask.types import Image
 
 _CHUNK_FRAMES = 32
@@ -61,28 +64,21 @@ def animate(
         driving: A film; of several shots or people the longest run of the largest face counts.
         out: ``.mp4``.
         run: Folder of a motion model's run.
-        settings: Consent, stretch of the driving film, and so on; merging plays no part.
+        settings: Consent, stretch and face of the driving film, quality. What is for putting faces
+            back (merging, smoothing, kept masks) is refused.
         relative: Transfer motion since the first frame (True), or positions as they are.
         on_progress: Called with what is being done, how much of it is, and of how much.
 
     Raises:
         ConsentMissing: No statement of consent came.
-        UsageError: The run does not animate pictures, or the name of the output does not fit.
+        UsageError: The run does not animate pictures, a setting has no use, or the name of the
+            output does not fit or is an input's.
         InputError: Something cannot be read or shows no face.
         OutputRefused, LabelFailed: Nothing was written; unfinished work is kept.
     """
     settings = settings or ConvertSettings()
-    check_names(picture, out)
-    generator, record = load_animator(run)
-    ingredients = (
-        Ingredient(picture, "parentOf", picture.name),
-        Ingredient(driving, "componentOf", driving.name),
-    )
-    label = label_of_run(record, picture.name, ingredients, consent=settings.consent)
-    label = label._replace(
-        consent=settings.consent, family=generator.spec.family
-    )  # that of training was for training
-    check_label(out, label, FILMS)
+    record, label = checked_animation(picture, driving, out, run, settings)
+    generator = load_animator(run)
     choice = Choice(start_s=settings.start_s, end_s=settings.end_s)
     size_px = generator.config.size_px
     source = read_material([picture], size_px=size_px, margin=record.margin, one_region=True,
@@ -90,7 +86,7 @@ def animate(
     tracks = read_material([driving], size_px=size_px, margin=record.margin, one_region=True,
                            choice=choice, which=settings.which)  # fmt: skip
     motion = max(tracks, key=len)
-    digest = _digest([run / "run.json", run / "weights.pt", picture, driving], relative, settings)
+    digest = _digest([run / RECORD, run / WEIGHTS, picture, driving], relative, settings)
     work = WorkFolder(out, digest, fresh=settings.fresh)
     _paint(generator, source.part(0, 1), motion, work, relative, on_progress)
     rate = constant_rate(list(motion.pts_s), motion.frame_rate)
@@ -108,15 +104,62 @@ def animate(
         audio_from=sound,
         crf=settings.crf,
     )
-    try:
-        work.film.replace(out)
-    except OSError as error:
-        raise OutputRefused(
-            f"{out} could not be written ({error.strerror or error}).",
-            hint="Run the same call again: nothing has to be painted anew.",
-        ) from error
+    work.deliver()
     work.remove()
-    return Converted(out, len(motion), len(motion), _notes(tracks, motion, driving))
+    notes = _notes(tracks, motion, driving)
+    if sound is not None and (damage := sound_damage(driving)):
+        notes += (f"The sound of {driving.name} is damaged ({damage}); the rest was kept.",)
+    return Converted(out, len(motion), len(motion), notes)
+
+
+def checked_animation(
+    picture: Path, driving: Path, out: Path, run: Path, settings: ConvertSettings
+) -> tuple[RunRecord, ForgeryLabel]:
+    """Refuse at once what cannot be animated or labelled; no weights are read and no model.
+
+    Returns:
+        The run's record, and what the film will declare.
+
+    Raises:
+        ConsentMissing, UsageError, InputError, OutputRefused, LabelFailed: As for :func:`animate`.
+    """
+    check_names(out, picture, driving)
+    record = animator_record(run)
+    _check_unused(settings)
+    ingredients = (
+        Ingredient(picture, "parentOf", ORIGINAL),
+        Ingredient(driving, "componentOf", ADDED),
+    )
+    label = label_of_conversion(record, ingredients, consent=settings.consent)
+    check_label(out, label, FILMS)
+    return record, label
+
+
+def _check_unused(settings: ConvertSettings) -> None:
+    plain = ConvertSettings()
+    merging = [
+        f"--{name}"
+        for name in ("mask", "erode", "feather", "colour", "blend", "sharpen")
+        if getattr(settings.merge, name) != getattr(plain.merge, name)
+    ]
+    smooth = ["--smooth"] if settings.sigma_s != plain.sigma_s else []
+    masks = ["--keep-masks"] if settings.keep_masks is not None else []
+    refuse_unused([*merging, *smooth, *masks])
+
+
+def refuse_unused(options: Sequence[str]) -> None:
+    """Refuse options that animating would drop.
+
+    Raises:
+        UsageError: There are some.
+    """
+    if options:
+        raise UsageError(
+            f"Animating a picture has no use for {', '.join(options)}: the whole square is the "
+            "generator's, and nothing is put back into a film.",
+            hint="Leave out what --driving has no use for; --trim, --face, --absolute, --crf and "
+            "--fresh go with it.",
+        )
 
 
 def _first_or(which: str | int) -> str | int:

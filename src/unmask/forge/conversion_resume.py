@@ -88,6 +88,20 @@ class WorkFolder:
         packed = self._place(frame, face).read_bytes()
         return _unpacked(packed) if packed else None
 
+    def deliver(self) -> None:
+        """Give the film that lies in the folder its name.
+
+        Raises:
+            OutputRefused: It cannot take it; the work stays.
+        """
+        try:
+            self.film.replace(self._out)
+        except OSError as error:
+            raise OutputRefused(
+                f"{self._out} could not be written ({error.strerror or error}).",
+                hint="Run the same call again: nothing has to be painted anew.",
+            ) from error
+
     def remove(self) -> None:
         """Take the folder away."""
         shutil.rmtree(self.path, ignore_errors=True)

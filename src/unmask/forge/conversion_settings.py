@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 from unmask.errors import UsageError
 from unmask.forge.merging import MergeSettings
 from unmask.forge.smoothing import SIGMA_S
+from unmask.provenance.labelled import FILMS, PICTURES
 
 if TYPE_CHECKING:
     from unmask.media import Media
 
 OnProgress = Callable[[str, int, int | None], None]
 """Called with what is being done, how much of it is, and of how much."""
-
-PICTURES, FILMS = (".jpg", ".jpeg", ".png"), (".mp4",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +63,15 @@ class Converted:
     notes: tuple[str, ...] = ()
 
 
-def check_names(path: Path, out: Path) -> None:
+def check_names(out: Path, *inputs: Path) -> None:
     """Refuse to write over what is read.
 
     Raises:
-        UsageError: Both are one file.
+        UsageError: The output is one of the inputs, by whatever name.
     """
-    if out.exists() and path.exists() and out.samefile(path):
+    if out.exists() and any(one.exists() and out.samefile(one) for one in inputs):
         raise UsageError(
-            f"{out.name} is the input itself; the original would be lost.",
+            f"{out.name} is an input itself; the original would be lost.",
             hint="Give another name with -o.",
         )
 

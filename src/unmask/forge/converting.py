@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmask.errors import InputError, OutputRefused
+from unmask.errors import InputError
 from unmask.faces.alignment import AlignedFace, align_region
 from unmask.forge.conversion_resume import JOURNAL, WorkFolder, painted
 from unmask.forge.conversion_settings import (
@@ -24,7 +24,6 @@ from unmask.forge.conversion_settings import (
     ConvertSettings,
     OnProgress,
     check_kind,
-    check_names,
 )
 from unmask.forge.cutting import CutSettings, Placed, placed_faces, seen_frames
 from unmask.forge.film_clock import at_constant_rate, constant_rate
@@ -32,13 +31,13 @@ from unmask.forge.following import Choice, SeenFrame, people_at_once, shared_fin
 from unmask.forge.forged_masks import MaskKeeper
 from unmask.forge.journal import Journal
 from unmask.forge.merging import LEARNED, Patch, merge_face
-from unmask.forge.painters import Painter, PaintRequest, Studio, studio_of
+from unmask.forge.paint_plan import PaintRequest, checked_plan
+from unmask.forge.painters import Painter, Studio, studio_of
 from unmask.generators.material import FaceTrack
 from unmask.media import open_media
 from unmask.media.audio import has_sound
-from unmask.media.sound_track import cut_sound
+from unmask.media.sound_track import cut_sound, sound_damage
 from unmask.provenance import ForgeryLabel, write_labelled_film, write_labelled_picture
-from unmask.provenance.labelled import check_label
 from unmask.types import Limits
 
 if TYPE_CHECKING:
@@ -76,13 +75,10 @@ def convert(
         OutputRefused, LabelFailed: Nothing was written; unfinished work is kept.
     """
     settings = settings or ConvertSettings()
-    check_names(path, out)
-    studio = studio_of(request)
-    label = studio.label(path, settings.consent, _declared(settings))
-    check_label(out, label)
+    plan, label = checked_plan(path, out, request, settings.consent, facts=_declared(settings))
     with open_media(path, limits=Limits(), sampling=_choice(settings).sampling) as media:
         check_kind(media, out)
-        job = _Job(media, path, out, studio, label, settings, on_progress)
+        job = _Job(media, path, out, studio_of(plan), label, settings, on_progress)
         return job.picture() if media.info.kind == "image" else job.film(request.audio)
 
 
@@ -95,6 +91,7 @@ class _Job:
     label: ForgeryLabel
     settings: ConvertSettings
     on_progress: OnProgress | None
+    sound_note: str = ""
 
     @property
     def painter(self) -> Painter:
@@ -114,13 +111,7 @@ class _Job:
         write_labelled_film(
             work.film, pictures, rate, self.label, audio_from=sound, crf=self.settings.crf
         )
-        try:
-            work.film.replace(self.out)
-        except OSError as error:
-            raise OutputRefused(
-                f"{self.out} could not be written ({error.strerror or error}).",
-                hint="Run the same call again: nothing has to be painted anew.",
-            ) from error
+        work.deliver()
         if keeper is not None:
             keeper.finish()
         work.remove()
@@ -278,13 +269,16 @@ class _Job:
             self._tell("writing the film", done, total)
 
     def _sound(self, audio: Path | None, frames: list[SeenFrame], work: WorkFolder) -> Path | None:
-        if audio is not None:
-            return audio
-        if not has_sound(self.path):
+        source = self.path if audio is None else audio
+        if not has_sound(source):
             return None
+        if damage := sound_damage(source):
+            self.sound_note = (
+                f"The sound of {source.name} is damaged ({damage}); the rest was kept."
+            )
         first_s, last_s = frames[0].pts_s, frames[-1].pts_s
-        if first_s <= 0 and self.settings.end_s is None:
-            return self.path
+        if audio is not None or (first_s <= 0 and self.settings.end_s is None):
+            return source
         step_s = (last_s - first_s) / max(1, len(frames) - 1) or 0.04
         part = work.path / "sound.mka"
         return cut_sound(self.path, part, start_s=first_s, end_s=last_s + step_s)
@@ -297,7 +291,7 @@ class _Job:
         )
 
     def _notes(self, frames: list[SeenFrame], placed: dict[int, list[Placed]]) -> tuple[str, ...]:
-        notes = list(self.studio.notes)
+        notes = [*self.studio.notes, *filter(None, [self.sound_note])]
         untouched = len(frames) - len(placed)
         if untouched:
             notes.append(f"{untouched} of {len(frames)} frames show no such face and went through "

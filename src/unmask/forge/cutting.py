@@ -11,8 +11,9 @@ import numpy as np
 
 from unmask.faces.alignment import AlignedFace, align_region
 from unmask.faces.mesh import Region, upright_region
+from unmask.forge.alignments import FaceRecord, rounded_matrix, rounded_points
 from unmask.forge.following import Choice, Follower, SeenFrame, Track, chosen_tracks
-from unmask.forge.smoothing import SIGMA_S, runs, smoothed_track
+from unmask.forge.smoothing import SIGMA_S, smoothed_track
 from unmask.train.clips import clip_region
 
 if TYPE_CHECKING:
@@ -84,8 +85,7 @@ def placed_track(track: Track, settings: CutSettings) -> list[Placed]:
         for run in _shot_slices(shots):
             regions += [clip_region(landmarks[run], settings.margin)] * len(shots[run])
     else:
-        for run in runs(raw, pts_s, shots):
-            regions += [upright_region(points, settings.margin) for points in landmarks[run]]
+        regions = [upright_region(points, settings.margin) for points in landmarks]
     rows = zip(track.frames, track.places, landmarks, regions, strict=True)
     return [
         Placed(track.number, index, frame, place, points, region)
@@ -136,6 +136,30 @@ def cut_faces(
     for number, frame in choice.of(media):
         for face in placed.get(number, ()):
             yield frame.image, face, align_region(frame.image, face.region, size_px)
+
+
+def face_record(file: str, source: str, face: Placed, matrix: Floats) -> FaceRecord:
+    """What the alignments file says of one face.
+
+    Args:
+        file: Its picture or mask, below the folder of the file.
+        source: Name of the film or picture.
+        face: Where it was found and cut.
+        matrix: (2, 3) from pixels of the frame to pixels of the crop.
+    """
+    seen = face.frame.faces[face.place]
+    facts = {name: getattr(seen, name) for name in seen.__struct_fields__ if name != "landmarks"}
+    return FaceRecord(
+        **facts,
+        landmarks=rounded_points(face.landmarks),
+        file=file,
+        source=source,
+        frame=face.frame.number,
+        pts_s=round(face.frame.pts_s, 6),
+        face=face.place,
+        shot=face.frame.shot,
+        matrix=rounded_matrix(matrix),
+    )
 
 
 def _shot_slices(shots: list[int]) -> list[slice]:

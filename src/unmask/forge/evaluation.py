@@ -25,7 +25,7 @@ from unmask.forge.face_comparison import (
     resized,
 )
 from unmask.forge.likeness import likeness_vector
-from unmask.forge.material_of import read_material
+from unmask.forge.material_of import AUDIBLE, MOVING, read_material
 from unmask.forge.measures import HIGHER, LOWER, Gathered, Measure
 from unmask.forge.small_faces import face_in
 from unmask.forge.training import load_generator
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
 MOST_FRAMES = 50
 _SAMPLES = 200
-_STEADY = "films"
-_AUDIBLE = "speaking_films"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,7 @@ def evaluate_run(
         InputError: Faces or run cannot be read.
     """
     generator, record = load_generator(run)
-    steady, audible = (generator.spec.material == kind for kind in (_STEADY, _AUDIBLE))
+    steady, audible = (generator.spec.material == kind for kind in (MOVING, AUDIBLE))
     side = max(generator.crop_px(generator.config), generator.config.size_px)
 
     def read(paths: Sequence[Path]) -> list[FaceTrack]:
@@ -128,8 +126,20 @@ def evaluate_run(
         "run": run.name, "run_digest": record.digest(), "seed": str(seed),
         "faces": ", ".join(path.name for path in [*faces, *others]),
         "trained on": ", ".join(record.sources),
+        "left out": _left_out(task),
     }  # fmt: skip
     return Evaluated(generator.spec.id, generator.spec.title, task.found.measures(), facts)
+
+
+def _left_out(task: _Task) -> str:
+    """What was not measured, for the reader of the page; empty: nothing."""
+    by_picture = isinstance(task.generator, uses.FaceSwapper) and (
+        task.generator.spec.material != "two_people"
+    )
+    if not by_picture or task.others:
+        return ""
+    alone = all(_next_person(task.tracks, number) is None for number in range(len(task.tracks)))
+    return "swaps, since no other person came; name one with --other" if alone else ""
 
 
 def add_sync(found: Gathered, what: str, expert: object, track: FaceTrack) -> None:
@@ -158,13 +168,24 @@ def _swaps(task: _Task) -> None:
             if not of_two:
                 # A face in its own identity: what the networks lose whoever is asked for.
                 painted = generator.swap(track, identity=_portrait([track])).images
-                own = own or _portrait([tracks[(number + 1) % len(tracks)]])
+                own = own or _next_person(tracks, number)
             else:
                 painted = generator.swap(track, to_other=not to_other).images
             _reconstructed(task, f"reconstruction of the {name}", track, painted)
+            if own is None and not of_two:
+                continue  # nobody else is there: a swap of a face with itself says nothing
             swapped = generator.swap(track, to_other=to_other, identity=own).images
             goal = target if target is not None or own is None else _mean_vector([own])
             _moved(task, f"swap of the {name}", track, swapped, goal)
+
+
+def _next_person(tracks: Sequence[FaceTrack], number: int) -> FaceTrack | None:
+    """A portrait of the next person in a circle, or None where all are one."""
+    me = tracks[number].person or tracks[number].name
+    for track in [*tracks[number + 1 :], *tracks[:number]]:
+        if (track.person or track.name) != me:
+            return _portrait([track])
+    return None
 
 
 def _reconstructed(

@@ -11,8 +11,9 @@ import hashlib
 import json
 import wave
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import cv2
@@ -27,14 +28,20 @@ from unmask.forge.alignments import (
     Alignments,
     FaceRecord,
     SourceRecord,
+    inside,
     read_alignments,
-    rounded_matrix,
-    rounded_points,
     write_alignments,
 )
-from unmask.forge.cutting import CutSettings, Placed, cut_faces, placed_faces, seen_frames
+from unmask.forge.cutting import (
+    CutSettings,
+    Placed,
+    cut_faces,
+    face_record,
+    placed_faces,
+    seen_frames,
+)
 from unmask.forge.following import Choice, people_at_once, shared_finder
-from unmask.forge.journal import Finished, Journal
+from unmask.forge.journal import Finished, Journal, planned_files
 from unmask.forge.sources import FaceSource, face_sources
 from unmask.media import hash_file, open_media, write_picture
 from unmask.media.audio import SPEECH_HZ, has_sound, read_audio
@@ -129,6 +136,8 @@ def extract(
         _clear(folder)
     elif (folder / FILE).is_file():
         return _was_there(folder, digest)
+    else:
+        _remove(folder, planned_files(folder / JOURNAL, but_of=digest))
     try:
         (folder / FACES).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -200,12 +209,17 @@ class _Work:
             return []
         folders = self._folders(placed)
         is_film = media.info.kind != "image"
+
+        def place_of(face: Placed) -> str:
+            number = f"_{face.frame.number:06d}" if is_film else ""
+            return f"{folders[face.track]}/{source.stem}{number}.png"
+
+        self.journal.add_planned([place_of(face) for faces in placed.values() for face in faces])
         found = []
         for _, face, crop in cut_faces(media, self.choice, placed, self.settings.size_px):
-            number = f"_{face.frame.number:06d}" if is_film else ""
-            place = f"{folders[face.track]}/{source.stem}{number}.png"
+            place = place_of(face)
             write_picture(self.folder / place, crop.image)
-            found.append(_record(place, source.name, face, crop.matrix))
+            found.append(face_record(place, source.name, face, crop.matrix))
         return found
 
     def _folders(self, placed: dict[int, list[Placed]]) -> dict[int, str]:
@@ -226,6 +240,7 @@ class _Work:
         audio = ""
         if is_film and info.has_audio and has_sound(source.path):
             audio = f"{AUDIO}/{source.stem}.wav"
+            self.journal.add_planned([audio])
             (self.folder / AUDIO).mkdir(exist_ok=True)
             _write_wave(self.folder / audio, read_audio(source.path))
         return SourceRecord(
@@ -238,22 +253,6 @@ class _Work:
             audio=audio,
             person=source.person,
         )
-
-
-def _record(place: str, source: str, face: Placed, matrix: Floats) -> FaceRecord:
-    seen = face.frame.faces[face.place]
-    facts = {name: getattr(seen, name) for name in seen.__struct_fields__ if name != "landmarks"}
-    return FaceRecord(
-        **facts,
-        landmarks=rounded_points(face.landmarks),
-        file=place,
-        source=source,
-        frame=face.frame.number,
-        pts_s=round(face.frame.pts_s, 6),
-        face=face.place,
-        shot=face.frame.shot,
-        matrix=rounded_matrix(matrix),
-    )
 
 
 def _digest(sources: list[FaceSource], settings: CutSettings, choice: Choice) -> str:
@@ -273,19 +272,31 @@ def _was_there(folder: Path, digest: str) -> Extraction:
 
 
 def _clear(folder: Path) -> None:
-    """Take away what an extraction wrote, and nothing that it did not."""
+    """Take away what an extraction wrote, finished or not, and nothing that it did not."""
+    written = planned_files(folder / JOURNAL)
     try:
-        written = [face.file for face in read_alignments(folder).faces]
+        there = read_alignments(folder)
+        written += [face.file for face in there.faces]
+        written += [source.audio for source in there.sources if source.audio]
     except InputError:  # absent or damaged: what it named stays
-        written = []
+        pass
+    _remove(folder, [*written, FILE, JOURNAL, SHEET])
+
+
+def _remove(folder: Path, names: list[str]) -> None:
+    """Remove files of the folder, and the folders in it that this leaves empty."""
+    emptied = {PurePosixPath(name).parent for name in names if inside(name)}
     try:
-        for name in (*written, FILE, JOURNAL, SHEET):
+        for name in filter(inside, names):
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise OutputRefused(
             f"{folder} cannot be cleared: {error.strerror or error}.",
             hint="Choose another folder with -o.",
         ) from error
+    for below in sorted(emptied - {PurePosixPath()}, reverse=True):
+        with suppress(OSError):  # something else lies in it
+            (folder / below).rmdir()
 
 
 def _conclude(

@@ -17,19 +17,21 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from unmask.errors import UnknownEntry, UsageError
+from unmask.forge.run_record import RECORD
 from unmask.forgeries import FORGERIES
 from unmask.forgeries.clip import CLIP_FORGERIES, FrameByFrame
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from unmask.forgeries import Forgery
     from unmask.forgeries.clip import ClipForgery
     from unmask.train.footage import Footage
     from unmask.types import Floats, Image
 
-NO_DONOR, FACE_DONOR, FILM_DONOR = "none", "face", "film"
+NO_DONOR, FACE_DONOR, FILM_DONOR, SPEECH_DONOR = "none", "face", "film", "speech"
 CLIP_FRAMES = 8
 """Frames of a clip, for methods that forge films."""
-RUN_RECORD = "run.json"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +59,8 @@ class FaceForger(Protocol):
     Attributes:
         id: What the column ``method`` says.
         frames: Frames that it wants: 1, or a clip.
-        donor: Whether another person is needed: ``none``, ``face`` or ``film``.
+        donor: Whether another person is needed: ``none``, ``face``, ``film`` or ``speech``; one
+            that needs speech is a :class:`SpeechForger`.
         facts: What goes into the metadata of a data set: title, paper, family, and for runs the
             digest, sources and consent.
     """
@@ -91,6 +94,26 @@ class FaceForger(Protocol):
             target: Whose footage.
             donor: Another person's, where one is needed.
             rng: Source of all randomness.
+        """
+        ...
+
+
+class SpeechForger(FaceForger, Protocol):
+    """A method that needs another person's speech instead of the face."""
+
+    def dub(
+        self, target: Footage, pts_s: NDArray[np.float64], speech: Floats, rng: np.random.Generator
+    ) -> ForgedFootage:
+        """Let the target say what it did not.
+
+        Args:
+            target: A clip.
+            pts_s: (T,) times of its frames, from 0.
+            speech: (N,) float32 mono at 16 kHz, from the clip's time 0.
+            rng: Source of all randomness.
+
+        Raises:
+            InputError: The speech is silent or too short.
         """
         ...
 
@@ -183,7 +206,7 @@ def forger_of(method: str) -> FaceForger:
     if not folder.is_dir() and "#" in method:
         path, _, part = method.rpartition("#")
         folder = Path(path)
-    if (folder / RUN_RECORD).is_file():
+    if (folder / RECORD).is_file():
         from unmask.forge.run_forgers import forger_of_run
 
         return forger_of_run(folder, part)

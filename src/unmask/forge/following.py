@@ -1,7 +1,8 @@
 """Every face of every frame: found, followed as a person, and told apart by shot.
 
-The first pass of extraction and of converting. It keeps landmarks only, so a film of any length
-fits into memory, and smoothing can look ahead.
+The first pass of extraction and of converting. It keeps landmarks and no pictures, so that
+smoothing can look ahead: about 55 kB a face, and so 5 GB for an hour of one person at 25 frames a
+second. Longer films are converted in stretches (``--trim``).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import cv2
@@ -264,8 +266,8 @@ def _largest(frames: list[SeenFrame]) -> set[tuple[int, int]]:
     A person who was away for a while comes back under another number.
     """
     wanted: set[tuple[int, int]] = set()
-    for shot in sorted({frame.shot for frame in frames}):
-        inside = [frame for frame in frames if frame.shot == shot]
+    for shot, some in groupby(frames, key=lambda frame: frame.shot):  # shots follow each other
+        inside = list(some)
         sizes = _sizes(inside)
         chosen: set[int] = set()
         for track in sorted(sizes, key=lambda number: (-sizes[number], number)):

@@ -15,6 +15,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,11 +26,13 @@ from unmask import __version__
 from unmask.datasets.faces_of import Loss
 from unmask.datasets.prepare_scope import hold_scope, write_left_out
 from unmask.datasets.preprocessing import Preprocessing
-from unmask.datasets.shards import LEFT_OUT, MANIFEST, SHARDS
+from unmask.datasets.shards import LEFT_OUT, MANIFEST, SCOPE, SHARDS
 from unmask.datasets.shards_write import FORMAT, Sample, join_tables, read_meta, write_shard
 from unmask.errors import CorruptMedia, UsageError
 from unmask.forge.forged_samples import SampleMaker
 from unmask.media.encode import replacing
+from unmask.provenance import ForgeryLabel
+from unmask.provenance.declaration import check_consent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,6 +73,12 @@ class ForgingPlan:
                 f"The shares of the splits are {_words(self.splits)}; they must add up to 1.",
                 hint="For example: --splits train=0.8,val=0.1,test=0.1",
             )
+        # The same rule as for films and pictures, so that what is kept here could be said there.
+        check_consent(
+            ForgeryLabel(
+                "Forged faces", DATA_SET, "", consent=self.consent or None, family="synthesis"
+            )
+        )
         if self.per_face < 1 or self.limit < 0 or self.faces_per_shard < 1:
             raise UsageError(
                 f"per_face is {self.per_face}, limit {self.limit}, faces_per_shard "
@@ -102,7 +111,8 @@ class Forged:
         sources: Originals that faces and forgeries come from.
         faces: Faces stored, real and forged.
         by_method: Of these, by method.
-        losses: Faces that a method could not forge.
+        losses: Faces that a method could not forge, and films and pictures that gave no face or
+            not all.
         shards_made: Shards that this call wrote; the others were there.
     """
 
@@ -154,8 +164,9 @@ def forge_data_set(
         "methods": " ".join(one.id for one in forgers), "seed": str(plan.seed),
         "per_face": str(plan.per_face), "synthetic": "true",
     }  # fmt: skip
-    scope = hold_scope(folder, DATA_SET, options, sorted(set(splits.values())), how)
     facts = _facts(forgers, plan)
+    options |= _agreed(folder, facts["consent"])
+    scope = hold_scope(folder, DATA_SET, options, sorted(set(splits.values())), how)
     maker = SampleMaker(faces, rows, splits, forgers, plan.per_face, plan.seed)
     shards = _shards(maker.sources, maker.weights, how, folder, plan.faces_per_shard)
     done = {one.tar: meta for one in shards if (meta := _found(one)) is not None}
@@ -170,7 +181,8 @@ def forge_data_set(
         done[shard.tar] = read_meta(shard.tar.with_suffix(".parquet"))
         told += len(shard.sources)
         report(Progress(told, total, sum(meta["faces"] for meta in done.values())))
-    return _finish(folder, scope | facts, shards, done, len(todo))
+    unread = list(getattr(faces, "losses", ()))
+    return _finish(folder, scope | facts, shards, done, len(todo), unread)
 
 
 def _targets(faces: FaceStore, plan: ForgingPlan) -> tuple[NDArray[np.int64], dict[str, str]]:
@@ -245,6 +257,21 @@ def _facts(forgers: Sequence[FaceForger], plan: ForgingPlan) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _agreed(folder: Path, consents: Mapping[str, str]) -> dict[str, str]:
+    """The statements that the set is made under, as one of its options.
+
+    So a folder keeps those that it was begun with, and other ones are refused. Folders that were
+    begun before statements were options go on without.
+    """
+    begun = folder / SCOPE
+    if begun.is_file():
+        with suppress(ValueError, KeyError, TypeError):  # said where the scope is held against
+            if "consent" not in json.loads(begun.read_text(encoding="utf-8"))["options"]:
+                return {}
+    said = "; ".join(f"{name}: {text}" for name, text in sorted(consents.items()))
+    return {"consent": said} if said else {}
+
+
 def _shards(
     sources: Sequence[str],
     weights: Mapping[str, int],
@@ -291,10 +318,11 @@ def _finish(
     shards: Sequence[_Shard],
     done: Mapping[Path, dict[str, Any]],
     made: int,
+    unread: Sequence[Loss],
 ) -> Forged:
     """Write the manifest of all shards, last of all, and remove what it does not name."""
     in_order = [done[one.tar] for one in shards]
-    losses = [Loss(**loss) for one in in_order for loss in one["losses"]]
+    losses = [*unread, *(Loss(**loss) for one in in_order for loss in one["losses"])]
     faces = sum(one["faces"] for one in in_order)
     if not faces:
         raise CorruptMedia(

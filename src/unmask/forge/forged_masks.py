@@ -13,10 +13,9 @@ from unmask.forge.alignments import (
     Alignments,
     FaceRecord,
     SourceRecord,
-    rounded_matrix,
-    rounded_points,
     write_alignments,
 )
+from unmask.forge.cutting import face_record
 from unmask.media import write_picture
 
 if TYPE_CHECKING:
@@ -69,21 +68,8 @@ class MaskKeeper:
         mask = empty if patch is None else patch.whole_mask(height, width)
         name = f"{MASKS}/{face.frame.number:06d}_{place}.png"
         write_picture(self._folder / name, mask)
-        seen = face.frame.faces[face.place]
-        facts = {key: getattr(seen, key) for key in seen.__struct_fields__ if key != "landmarks"}
-        self._records.append(
-            FaceRecord(
-                **facts,
-                landmarks=rounded_points(face.landmarks),
-                file=name,
-                source=self._info.name,
-                frame=face.frame.number,
-                pts_s=round(face.frame.pts_s, 6),
-                face=face.place,
-                shot=face.frame.shot,
-                matrix=rounded_matrix(face.region.matrix(self._size_px)),
-            )
-        )
+        matrix = face.region.matrix(self._size_px)
+        self._records.append(face_record(name, self._info.name, face, matrix))
 
     def finish(self) -> None:
         """Write ``alignments.json``."""

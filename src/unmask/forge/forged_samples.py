@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -16,15 +16,16 @@ from unmask.datasets.faces_of import Loss
 from unmask.datasets.faces_of_film import FaceCut
 from unmask.datasets.preprocessing import CropBox
 from unmask.datasets.shards_write import Sample, encode
-from unmask.errors import UsageError
-from unmask.forge.face_forgers import NO_DONOR
+from unmask.errors import InputError, UsageError
+from unmask.forge.face_forgers import CLIP_FRAMES, FACE_DONOR, FILM_DONOR, NO_DONOR, SPEECH_DONOR
+from unmask.media.audio import SPEECH_HZ, read_audio
 from unmask.train.footage import Footage, FootageStore
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unmask.datasets.store import FaceColumns, FaceStore
-    from unmask.forge.face_forgers import FaceForger, ForgedFootage
+    from unmask.forge.face_forgers import FaceForger, ForgedFootage, SpeechForger
     from unmask.networks.base import NetworkSpec
     from unmask.types import Floats, Image
 
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 _UNFIT = re.compile(r"[^A-Za-z0-9_-]+")
 _DONORS = 24
+_STILL_RATE = 25.0
+# Beyond the last frame: what a method hears at once, and its own delay.
+_SPEECH_ROOM_S = 1.0
 _DATA_SET = "forged"
 _ALTERED = "-original"
 
@@ -78,6 +82,8 @@ class SampleMaker:
         self._forgers, self._per_face, self._seed = forgers, per_face, seed
         columns = faces.columns
         split_of = np.array([splits[str(source)] for source in columns.source_id[rows]])
+        self._sounds: Mapping[str, Path] = getattr(faces, "sounds", {})
+        self._heard: tuple[str, Floats] = "", np.zeros(0, np.float32)
         self._pools = {str(name): rows[split_of == name] for name in np.unique(split_of)}
         self._footage: dict[int, FootageStore] = {
             frames: FootageStore(faces, rows, _shape(frames))
@@ -109,7 +115,17 @@ class SampleMaker:
         return total
 
     def _check_donors(self) -> None:
-        needy = [one.id for one in self._forgers if one.donor != NO_DONOR]
+        deaf = [one.id for one in self._forgers if one.donor == SPEECH_DONOR]
+        for split in self._pools if deaf else ():
+            speaking = len({source for _, source in self._speakers(split)})
+            if speaking < 2:
+                raise UsageError(
+                    f"{deaf[0]} needs films of two people with sound, and the split {split!r} has "
+                    f"{speaking}.",
+                    hint="Give films with sound (or a folder of 'unmask forge extract' of them), "
+                    "other --splits, or leave the method out; shards hold no sound.",
+                )
+        needy = [one.id for one in self._forgers if one.donor in {FACE_DONOR, FILM_DONOR}]
         for split, pool in self._pools.items():
             if needy and len(np.unique(self._faces.columns.source_id[pool])) < 2:
                 raise UsageError(
@@ -128,11 +144,18 @@ class SampleMaker:
         rng = np.random.default_rng([self._seed, int(_hashed(key)[:15], 16)])
         _seed_torch(rng)
         target = footage.frames(rows, np.random.default_rng(int(_hashed(key)[:8], 16)))
-        donor = None if forger.donor == NO_DONOR else self._donor(forger, row, rng)
-        made = forger.forge(target, donor, rng)
+        code, reason = "no_face", f"{forger.id} left no face that the mesh finds."
+        made: ForgedFootage | None = None
+        if forger.donor == SPEECH_DONOR:
+            try:
+                made = self._dubbed(cast("SpeechForger", forger), target, rows, rng)
+            except InputError as error:  # a stretch of silence, or speech that is too short
+                code, reason = error.code, f"{forger.id}: {error.message}"
+        else:
+            donor = None if forger.donor == NO_DONOR else self._donor(forger, row, rng)
+            made = forger.forge(target, donor, rng)
         if made is None:
-            reason = f"{forger.id} left no face that the mesh finds."
-            losses.append(Loss(key, str(columns.video_id[row]), "all", "no_face", reason))
+            losses.append(Loss(key, str(columns.video_id[row]), "all", code, reason))
             return
         if made.originals is not None and not _same(made.originals, target):
             yield from self._altered_originals(forger, made, made.originals, rows, repeat)
@@ -151,11 +174,41 @@ class SampleMaker:
         drawn = rng.choice(others, _DONORS)
         turn = np.abs(columns.yaw_deg[drawn] - columns.yaw_deg[row])
         best = int(drawn[np.argmin(np.nan_to_num(turn))])
-        frames = 8 if forger.donor == "film" else 1
+        frames = CLIP_FRAMES if forger.donor == FILM_DONOR else 1
         if frames == 1:
             return self._footage[1].frames(np.array([best]), rng)
         clips = self._clips(frames)
         return clips.frames(clips.rows[self._clip_of(clips, best)], rng)
+
+    def _dubbed(
+        self, forger: SpeechForger, target: Footage, rows: Rows, rng: np.random.Generator
+    ) -> ForgedFootage:
+        """A clip that says what another source of its split says somewhere."""
+        columns = self._faces.columns
+        source = str(columns.source_id[rows[0]])
+        others = [name for name, of in self._speakers(self._splits[source]) if of != source]
+        speech = self._speech(others[int(rng.integers(len(others)))])
+        pts_s = np.asarray(columns.pts_s[rows], np.float64)
+        if not (np.diff(pts_s) > 0).all():  # a still that is made to move, or a run played back
+            pts_s = np.arange(len(rows)) / _STILL_RATE
+        pts_s = pts_s - pts_s[0]
+        needed = round((float(pts_s[-1]) + _SPEECH_ROOM_S) * SPEECH_HZ)
+        start = int(rng.integers(max(1, len(speech) - needed)))
+        return forger.dub(target, pts_s, speech[start : start + needed], rng)
+
+    def _speakers(self, split: str) -> list[tuple[str, str]]:
+        """Videos of a split that have sound, each with its source."""
+        columns = self._faces.columns
+        pool = self._pools[split]
+        pairs = set(zip(columns.video_id[pool].tolist(), columns.source_id[pool].tolist(),
+                        strict=True))  # fmt: skip
+        return sorted(pair for pair in pairs if pair[0] in self._sounds)
+
+    def _speech(self, video: str) -> Floats:
+        """The sound of a video; the last one is kept, since clips of a film follow each other."""
+        if self._heard[0] != video:
+            self._heard = video, read_audio(self._sounds[video])
+        return self._heard[1]
 
     def _clips(self, frames: int) -> FootageStore:
         if frames not in self._footage:

@@ -24,6 +24,10 @@ class _Seen(Struct, frozen=True, tag="seen"):
     frame: SeenFrame
 
 
+class _Planned(Struct, frozen=True, tag="planned"):
+    files: list[str]
+
+
 class Finished(Struct, frozen=True, tag="finished", kw_only=True):
     """A source that was gone through.
 
@@ -44,6 +48,9 @@ class Finished(Struct, frozen=True, tag="finished", kw_only=True):
     faceless: int = 0
     people: int = 0
     problem: str = ""
+
+
+_Entry = _Head | _Seen | _Planned | Finished
 
 
 class Journal:
@@ -80,6 +87,14 @@ class Journal:
         """
         self._write(_Seen(source, frame))
 
+    def add_planned(self, files: list[str]) -> None:
+        """Name files that are about to be written, so that a stop leaves none that is not known.
+
+        Raises:
+            OutputRefused: There is no room.
+        """
+        self._write(_Planned(files))
+
     def add_finished(self, finished: Finished) -> None:
         """Keep one source.
 
@@ -107,7 +122,7 @@ class Journal:
         whole_bytes = 0
         for line in self.path.read_bytes().splitlines(keepends=True):
             try:
-                entry = msgspec.json.decode(line, type=_Head | _Seen | Finished)
+                entry = msgspec.json.decode(line, type=_Entry)
             except msgspec.DecodeError:
                 break
             if not line.endswith(b"\n") or (isinstance(entry, _Head) and entry.digest != digest):
@@ -126,6 +141,29 @@ class Journal:
                 line = line[self._file.write(line) :]
         except OSError as error:
             raise _refused(self.path, error) from error
+
+
+def planned_files(path: Path, *, but_of: str = "") -> list[str]:
+    """Files that an unfinished pass had written, or was about to.
+
+    Args:
+        path: The journal.
+        but_of: None where the journal is of this digest: its pass is gone on with.
+    """
+    files: list[str] = []
+    for line in path.read_bytes().splitlines() if path.is_file() else ():
+        try:
+            entry = msgspec.json.decode(line, type=_Entry)
+        except msgspec.DecodeError:
+            break
+        if isinstance(entry, _Head) and entry.digest == but_of:
+            return []
+        if isinstance(entry, _Planned):
+            files += entry.files
+        elif isinstance(entry, Finished):  # journals of before name files here alone
+            files += [face.file for face in entry.faces]
+            files += [entry.record.audio] if entry.record and entry.record.audio else []
+    return files
 
 
 def _refused(path: Path, error: OSError) -> OutputRefused:

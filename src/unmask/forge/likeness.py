@@ -19,7 +19,6 @@ What differs: a fixed grid in an aligned crop instead of a graph that is fitted;
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cache
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
@@ -73,11 +72,6 @@ def raw_vector(image: Image, landmarks: Floats) -> Floats:
         parts.append(cv2.resize(np.sqrt(power), size, interpolation=cv2.INTER_AREA).ravel())
     vector: Floats = np.sqrt(np.concatenate(parts), dtype=np.float32)
     return vector
-
-
-def mean_of(vectors: Iterable[Floats]) -> Floats:
-    """The mean to subtract, of :func:`raw_vector` over portraits."""
-    return np.asarray(np.mean(list(vectors), axis=0), np.float32)
 
 
 @cache

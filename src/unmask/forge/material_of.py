@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 
 OnSource = Callable[[str], None]
 
+AUDIBLE = "speaking_films"
+"""Kind of material (``GeneratorSpec.material``) that is read with its sound."""
+MOVING = "films"
+"""Kind that is cut with one region a shot: the motion of the head is what is to be learned."""
+
 
 def read_material(
     paths: Iterable[Path],

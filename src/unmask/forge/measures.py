@@ -63,12 +63,12 @@ class Series:
             self.values.append(float(value))
             self.groups.append(group)
 
-    def measure(self, seed: int = 0) -> Measure | None:
+    def measure(self) -> Measure | None:
         """Mean and interval; None where nothing came."""
         if not self.values:
             return None
         values = np.array(self.values)
-        low, high, groups = interval(values, self.groups, seed)
+        low, high, groups = interval(values, self.groups)
         return Measure(self.what, self.name, float(values.mean()), low, high, self.unit,
                        self.better, len(values), groups, self.note)  # fmt: skip
 
@@ -95,9 +95,7 @@ class Gathered:
         return [one for one in found if one is not None]
 
 
-def interval(
-    values: Doubles, groups: Sequence[str], seed: int = 0
-) -> tuple[float | None, float | None, int]:
+def interval(values: Doubles, groups: Sequence[str]) -> tuple[float | None, float | None, int]:
     """95 % percentile interval of a mean, drawing whole groups.
 
     Returns:
@@ -113,7 +111,7 @@ def interval(
         return None, None, count
     sums = np.bincount(inverse, values)
     sizes = np.bincount(inverse)
-    drawn = np.random.default_rng(seed).integers(count, size=(RESAMPLES, count))
+    drawn = np.random.default_rng(0).integers(count, size=(RESAMPLES, count))
     means = sums[drawn].sum(1) / sizes[drawn].sum(1)
     low, high = np.quantile(means, (0.025, 0.975))
     return float(low), float(high), count

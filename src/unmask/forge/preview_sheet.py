@@ -13,15 +13,16 @@ from unmask.errors import InputError
 from unmask.faces.alignment import align_region
 from unmask.faces.masks import MASK_KINDS
 from unmask.faces.mesh import Region
-from unmask.forge.conversion_settings import PICTURES, ConvertSettings
+from unmask.forge.conversion_settings import ConvertSettings
 from unmask.forge.cutting import CutSettings, placed_faces, seen_frames
 from unmask.forge.following import Choice, shared_finder
 from unmask.forge.labels import write_labelled_sheet
 from unmask.forge.merging import BLENDS, COLOURS, LEARNED, MergeSettings, merge_face
-from unmask.forge.painters import PaintRequest, studio_of
+from unmask.forge.paint_plan import PaintRequest, checked_plan
+from unmask.forge.painters import studio_of
 from unmask.generators.material import FaceTrack
 from unmask.media import open_media
-from unmask.provenance.labelled import check_label
+from unmask.provenance.labelled import PICTURES
 from unmask.types import Frame, Limits
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _CELL_PX = 176
 _LETTER_PX = 13
 _STRIP_PX = 20
+_GROUND = 24
 _ROOM = 1.15
 # Smoothing looks at neighbours; a second on either side is more than it reaches.
 _AROUND_S = 1.0
@@ -74,9 +76,8 @@ def write_preview(
             :func:`unmask.forge.converting.convert`.
     """
     settings = settings or ConvertSettings()
-    studio = studio_of(request)
-    label = studio.label(path, settings.consent)
-    check_label(out, label, PICTURES)
+    plan, label = checked_plan(path, out, request, settings.consent, suffixes=PICTURES)
+    studio = studio_of(plan)
     cut = CutSettings(studio.painter.size_px, studio.painter.margin, which=settings.which,
                       sigma_s=settings.sigma_s)  # fmt: skip
     with open_media(path, limits=Limits(), sampling=Choice().sampling) as media:
@@ -91,23 +92,23 @@ def write_preview(
     made = studio.painter.paint(track)
     learned = None if made.masks is None else made.masks[0]
     sample = _Sample(image, face, crop.image, made.images[0], learned)
-    write_labelled_sheet(out, _sheet(sample, settings.merge, cut.size_px), label)
+    sheet = _sheet(sample, settings.merge, cut.size_px)
+    write_labelled_sheet(out, sheet, label, ground=_GROUND)
 
 
 def _wanted(media: Media, name: str, cut: CutSettings, number: int) -> tuple[Image, Placed, float]:
     """The frame asked for and the face in it, smoothed as converting would."""
-    rate = media.info.frame_rate or 25.0
-    about_s = number / rate if media.info.kind != "image" else 0.0
-    choice = Choice(start_s=max(0.0, about_s - _AROUND_S), end_s=about_s + _AROUND_S)
-    seen = seen_frames(media, choice, shared_finder())
-    faces = placed_faces(seen, cut).get(number)
-    kept: Frame | None = next((frame for index, frame in choice.of(media) if index == number), None)
+    # Counted, not reckoned from a rate: films from telephones change theirs.
+    kept: Frame | None = next((frame for at, frame in Choice().of(media) if at == number), None)
     if kept is None:
         count = media.info.frame_count
         raise InputError(
             f"{name} has no frame {number}" + (f"; it has {count}." if count else "."),
             hint="Frames are counted from 0.",
         )
+    around = Choice(start_s=max(0.0, kept.pts_s - _AROUND_S), end_s=kept.pts_s + _AROUND_S)
+    seen = seen_frames(media, around, shared_finder())
+    faces = placed_faces(seen, cut).get(number)
     if not faces:
         raise InputError(
             f"No such face was found in frame {number} of {name}.", hint="Give another --frame."
@@ -150,7 +151,7 @@ def _cell(title: str, image: Image | None) -> Image:
     from PIL import Image as Pillow
     from PIL import ImageDraw, ImageFont
 
-    canvas = Pillow.new("RGB", (_CELL_PX, _CELL_PX + _STRIP_PX), (24, 24, 24))
+    canvas = Pillow.new("RGB", (_CELL_PX, _CELL_PX + _STRIP_PX), (_GROUND,) * 3)
     if image is not None:
         side = (_CELL_PX, _CELL_PX)
         quality = cv2.INTER_AREA if image.shape[0] > _CELL_PX else cv2.INTER_CUBIC

@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from unmask.forge.material_of import OnSource
     from unmask.generators.base import Generator, GeneratorConfig
 
-_AUDIBLE = "speaking_films"
-# Cut with one region a shot: the motion of the head is what is to be learned.
-_MOVING = "films"
-
 
 @dataclass(frozen=True, slots=True)
 class MaterialRecipe:
@@ -113,14 +109,14 @@ def gather(recipe: ForgeRecipe, root: Path, *, on_source: OnSource | None = None
     kind = cls.spec.material
 
     def tracks_of(names: tuple[str, ...]) -> list[FaceTrack]:
-        from unmask.forge.material_of import read_material
+        from unmask.forge.material_of import AUDIBLE, MOVING, read_material
 
         return read_material(
             [root / name for name in names],
             size_px=cls.crop_px(config),
             margin=wanted.margin,
-            one_region=kind == _MOVING,
-            audio=kind == _AUDIBLE,
+            one_region=kind == MOVING,
+            audio=kind == AUDIBLE,
             on_source=on_source,
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,9 +21,11 @@ from unmask.errors import UsageError
 from unmask.faces.alignment import AlignedFace, align_face, align_region
 from unmask.faces.masks import face_mask
 from unmask.forge.face_forgers import (
+    CLIP_FRAMES,
     FACE_DONOR,
     FILM_DONOR,
     NO_DONOR,
+    SPEECH_DONOR,
     FaceForger,
     ForgedFootage,
 )
@@ -246,6 +248,41 @@ class AnimationForger(_RunForger):
         return _whole(moved[int(rng.integers(min(1, len(moved) - 1), len(moved)))])
 
 
+class LipSyncForger(_RunForger):
+    """A clip whose mouth moves to what another person says."""
+
+    frames, donor = CLIP_FRAMES, SPEECH_DONOR
+
+    def forge(
+        self, target: Footage, donor: Footage | None, rng: np.random.Generator
+    ) -> ForgedFootage:
+        """Pictures alone say nothing: see :meth:`dub`."""
+        raise NotImplementedError
+
+    def dub(
+        self, target: Footage, pts_s: NDArray[np.float64], speech: Floats, rng: np.random.Generator
+    ) -> ForgedFootage:
+        """Dub a clip; see :class:`unmask.forge.face_forgers.SpeechForger`."""
+        generator = cast("uses.LipSyncer", self.run.generator)
+        clip = target.clip()
+        crops = [self.run.cut(*pair) for pair in zip(clip.images, clip.landmarks, strict=True)]
+        track = replace(_track(crops, list(clip.landmarks)), pts_s=pts_s)
+        painted = generator.dub(track, speech)
+        seed = int(rng.integers(_SEEDS))
+        made = []
+        for number, crop in enumerate(crops):
+            mask = None if painted.masks is None else np.asarray(painted.masks[number], np.float32)
+            # One way of blending for the whole clip: a program does not change it at each frame.
+            draws = np.random.default_rng(seed)
+            made.append(
+                self.run.pasted(painted.images[number], crop, clip.face(number), draws, mask)
+            )
+        return ForgedFootage(
+            [one.images[0] for one in made], [one.masks[0] for one in made], clip.landmarks,
+            list(clip.images),
+        )  # fmt: skip
+
+
 def load_run(folder: Path, part: str = "") -> TrainedRun:
     """A generator with its facts.
 
@@ -257,7 +294,8 @@ def load_run(folder: Path, part: str = "") -> TrainedRun:
         NotFound: The folder holds no run, or one without weights.
         CorruptMedia: It is damaged.
     """
-    from unmask.forge.training import WEIGHTS, load_generator
+    from unmask.forge.run_record import WEIGHTS
+    from unmask.forge.training import load_generator
 
     generator, record = load_generator(folder)
     spec = generator.spec
@@ -297,8 +335,8 @@ def forger_of_run(folder: Path, part: str = "") -> FaceForger:
         if fits(run.generator):
             return adapter(run)
     raise UsageError(
-        f"{run.generator.spec.title} cannot forge stored faces: it needs films with their sound.",
-        hint="Use 'unmask forge convert' for films; leave it out of the data set.",
+        f"{run.generator.spec.title} paints no faces.",
+        hint="Leave it out of the data set.",
     )
 
 
@@ -310,6 +348,7 @@ _ADAPTERS: tuple[tuple[Callable[[Generator], bool], Callable[[TrainedRun], FaceF
      ReconstructionForger),
     (lambda one: isinstance(one, uses.FaceMaker), WholeFaceForger),
     (lambda one: isinstance(one, uses.FaceAnimator), AnimationForger),
+    (lambda one: isinstance(one, uses.LipSyncer), LipSyncForger),
 )  # fmt: skip
 
 

@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unmask import __version__
-from unmask.errors import CorruptMedia, NotFound, UsageError
+from unmask.errors import CorruptMedia, InputError, NotFound
 from unmask.media.encode import replacing
+from unmask.provenance import ForgeryLabel
+from unmask.provenance.declaration import check_consent
 
 if TYPE_CHECKING:
     from unmask.generators.base import GeneratorConfig, GeneratorSpec
     from unmask.generators.material import Material
 
-RECORD = "run.json"
-_SHORTEST_CONSENT = 8
+RECORD, WEIGHTS = "run.json", "weights.pt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,8 @@ def record_of(
     """Describe a run that is to begin.
 
     Raises:
-        UsageError: The method shows people doing what they did not, and no statement of consent
-            came.
+        ConsentMissing: The method shows people doing what they did not, and no statement of
+            consent came.
     """
     tracks = (material.tracks, material.held_out, material.other, material.other_held_out)
     return RunRecord(
@@ -85,18 +86,16 @@ def record_of(
 def checked_consent(spec: GeneratorSpec, consent: str | None) -> str:
     """The statement of consent, where one is needed; empty where none is and none came.
 
+    The rule is that of the labels (:func:`unmask.provenance.declaration.check_consent`), so that
+    no run is trained under a statement that its previews could not carry.
+
     Raises:
-        UsageError: It is needed and missing, or too short to state anything.
+        ConsentMissing: It is needed and missing, or too short or too long for a label.
     """
-    statement = (consent or "").strip()
-    if spec.needs_consent and len(statement) < _SHORTEST_CONSENT:
-        came = f"{statement!r}" if statement else "none"
-        raise UsageError(
-            f"{spec.title} shows people doing what they did not, so it needs a statement of "
-            f"consent of at least {_SHORTEST_CONSENT} characters; {came} came.",
-            hint='Say who agreed to what: --consent "A. Example agreed in writing on 2026-05-01".',
-        )
-    return statement
+    said = (consent or "").strip()
+    label = ForgeryLabel(spec.title, spec.id, "", consent=said or None, family=spec.family)
+    check_consent(label)
+    return said
 
 
 def write_record(folder: Path, record: RunRecord) -> None:
@@ -104,6 +103,14 @@ def write_record(folder: Path, record: RunRecord) -> None:
     text = json.dumps(asdict(record), indent=1, ensure_ascii=False) + "\n"
     with replacing(folder / RECORD) as beside:
         beside.write_text(text, encoding="utf-8")
+
+
+def first_consent(folder: Path) -> str:
+    """The statement that a run was begun under: it is kept when the run is gone on with."""
+    try:
+        return read_record(folder).consent
+    except InputError:  # absent or damaged: written anew
+        return ""
 
 
 def read_record(folder: Path) -> RunRecord:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from unmask.forge.following import shared_finder
+
 if TYPE_CHECKING:
-    from unmask.faces.finder import FaceFinder
     from unmask.types import Floats, Image
 
 _LEAST_PX = 192
@@ -45,17 +45,9 @@ def face_in(image: Image) -> SmallFace | None:
     border = round(_BORDER * image.shape[0] * grow)
     large = cv2.resize(image, None, fx=grow, fy=grow, interpolation=cv2.INTER_CUBIC)
     framed = cv2.copyMakeBorder(large, border, border, border, border, cv2.BORDER_REPLICATE)
-    faces = _finder().find(np.asarray(framed, np.uint8), thorough=False)
+    faces = shared_finder().find(np.asarray(framed, np.uint8), thorough=False)
     if not faces:
         return None
     landmarks = np.asarray((faces[0].landmarks - border + 0.5) / grow - 0.5, np.float32)
     quality = faces[0].quality
     return SmallFace(landmarks, (quality.yaw_deg, quality.pitch_deg, quality.roll_deg))
-
-
-@cache
-def _finder() -> FaceFinder:
-    """One a process: loading the models takes as long as many crops."""
-    from unmask.forge.following import shared_finder
-
-    return shared_finder()

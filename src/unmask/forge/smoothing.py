@@ -13,7 +13,7 @@ a head moves faster than a parabola can follow, less is smoothed: lag is seen, t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,8 @@ SIGMA_S = 0.1
 _JUMP = 0.35
 _GAP = 2.5
 _REACH = 3.0
+# In standard deviations: a Gaussian is below 2e-8 of its height out there.
+_FAR = 6.0
 # Share of the face by which the smoothed one may lie beside the found one before it counts as lag.
 _LAG = 0.01
 
@@ -52,13 +54,11 @@ def smoothed(
     times = np.asarray(pts_s, np.float64)
     if sigma_s <= 0 or len(times) < 3:
         return np.asarray(values, np.float32)
-    flat = values.reshape(len(times), -1).astype(np.float64)
-    out = np.empty_like(flat)
-    first = np.searchsorted(times, times - _REACH * sigma_s)
-    last = np.searchsorted(times, times + _REACH * sigma_s, side="right")
-    for number, (start, end) in enumerate(zip(first, last, strict=True)):
-        out[number] = _weights(times[start:end], times[number], sigma_s) @ flat[start:end]
-    return np.asarray(out.reshape(values.shape), np.float32)
+    flat = values.reshape(len(times), -1)
+    out = np.empty(flat.shape, np.float32)
+    for number, near in enumerate(_windows(times, _REACH * sigma_s)):
+        out[number] = _weights(times[near], times[number], sigma_s) @ flat[near].astype(np.float64)
+    return out.reshape(values.shape)
 
 
 def runs(landmarks: Floats, pts_s: Sequence[float], shots: Sequence[int]) -> list[slice]:
@@ -90,6 +90,8 @@ def smoothed_track(
     landmarks: Floats, pts_s: Sequence[float], shots: Sequence[int], *, sigma_s: float = SIGMA_S
 ) -> Floats:
     """Smooth the landmarks of one face over time, never across a cut; (T, 468, 2) float32."""
+    if sigma_s <= 0:
+        return np.asarray(landmarks, np.float32)
     out = np.empty_like(landmarks, dtype=np.float32)
     for run in runs(landmarks, pts_s, shots):
         found = landmarks[run]
@@ -104,9 +106,19 @@ def _trust(found: Floats, calm: Floats, pts_s: Sequence[float], sigma_s: float) 
     sides = np.maximum((found.max(1) - found.min(1)).max(1), 1.0)
     lag = np.linalg.norm(calm.mean(1) - found.mean(1), axis=1) / sides
     times = np.asarray(pts_s, np.float64)
-    near = np.exp(-0.5 * ((times[:, None] - times) / max(sigma_s, 1e-6)) ** 2)
-    around = (near @ lag**2) / near.sum(1)
+    around = np.empty(len(times))
+    for number, near in enumerate(_windows(times, _FAR * sigma_s)):
+        weights = np.exp(-0.5 * ((times[near] - times[number]) / sigma_s) ** 2)
+        around[number] = (weights @ lag[near] ** 2) / weights.sum()
     return np.asarray(1 / (1 + around / _LAG**2), np.float32)
+
+
+def _windows(times: NDArray[np.float64], reach_s: float) -> Iterator[slice]:
+    """For each frame those within reach: what a film of any length costs, frame by frame."""
+    first = np.searchsorted(times, times - reach_s)
+    last = np.searchsorted(times, times + reach_s, side="right")
+    for start, end in zip(first.tolist(), last.tolist(), strict=True):
+        yield slice(start, end)
 
 
 def _weights(times: NDArray[np.float64], now: float, sigma: float) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from unmask.forge.alignments import FILE as ALIGNMENTS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from unmask.datasets.faces_of import Loss
     from unmask.datasets.faces_of_film import FaceCut
     from unmask.datasets.preprocessing import Preprocessing
     from unmask.generators.material import FaceTrack
@@ -47,10 +48,20 @@ class HeldStore:
     Args:
         data_set: What they are called.
         faces: The faces, in order.
+        losses: What was looked at and gave no face, or fewer than it should.
+        sounds: Film or sound file with the sound of each video, where there is some.
     """
 
-    def __init__(self, data_set: str, faces: Sequence[KnownFace]) -> None:
+    def __init__(
+        self,
+        data_set: str,
+        faces: Sequence[KnownFace],
+        losses: Sequence[Loss] = (),
+        sounds: Mapping[str, Path] | None = None,
+    ) -> None:
         self._faces = list(faces)
+        self.losses = tuple(losses)
+        self.sounds = dict(sounds or {})
         count = len(self._faces)
         ids = [f"{one.video_id}#{one.frame_index}" for one in self._faces]
         texts = {"sample_id": ids, "data_set": [data_set] * count, "method": ["real"] * count,
@@ -105,16 +116,21 @@ def open_faces(path: Path, *, on_source: OnSource | None = None) -> FaceStore:
 
     if any((path / name).is_file() for name in (_CACHE, _SHARDS, _BEGUN)):
         return open_store(path)
-    faces = _extracted(path) if (path / ALIGNMENTS).is_file() else _found(path, on_source)
+    losses: list[Loss] = []
+    sounds: dict[str, Path] = {}
+    if (path / ALIGNMENTS).is_file():
+        faces = _extracted(path, sounds)
+    else:
+        faces = _found(path, on_source, losses, sounds)
     if not faces:
         raise NotFound(
             f"No face was found in {path}.",
             hint="Give shards, a folder of 'unmask forge extract', or pictures with faces.",
         )
-    return HeldStore(path.stem, faces)
+    return HeldStore(path.stem, faces, losses, sounds)
 
 
-def _extracted(folder: Path) -> list[KnownFace]:
+def _extracted(folder: Path, sounds: dict[str, Path]) -> list[KnownFace]:
     from unmask.forge.alignments import read_alignments
     from unmask.forge.material_of import read_material
 
@@ -122,6 +138,12 @@ def _extracted(folder: Path) -> list[KnownFace]:
     tracks = read_material(
         [folder], size_px=known.size_px, margin=known.margin, one_region=known.one_region
     )
+    heard = {source.name: folder / source.audio for source in known.sources if source.audio}
+    for track in tracks:
+        # A second person or shot of a film has the film's name and a number.
+        for name in (track.name.rpartition("#")[0], track.name):
+            if name in heard:
+                sounds[track.name] = heard[name]
     return [face for track in tracks for face in _of_track(track)]
 
 
@@ -142,13 +164,19 @@ def _of_track(track: FaceTrack) -> list[KnownFace]:
     ]  # fmt: skip
 
 
-def _found(path: Path, on_source: OnSource | None) -> list[KnownFace]:
-    """Faces of films and pictures at their own resolution, cut as ``data prepare`` cuts them."""
+def _found(
+    path: Path, on_source: OnSource | None, losses: list[Loss], sounds: dict[str, Path]
+) -> list[KnownFace]:
+    """Faces of films and pictures at their own resolution, cut as ``data prepare`` cuts them.
+
+    What gives none is added to ``losses``, films with sound to ``sounds``.
+    """
     from unmask.datasets.base import MediaItem
     from unmask.datasets.faces_of import ItemReader
     from unmask.datasets.preprocessing import Preprocessing
     from unmask.faces import assets
     from unmask.forge.sources import face_sources
+    from unmask.media.audio import has_sound
 
     assets.ensure()
     # Bursts of neighbouring frames, so that films can be forged as films.
@@ -167,6 +195,9 @@ def _found(path: Path, on_source: OnSource | None) -> list[KnownFace]:
         if not found.cuts and _is_film(source.path):  # shorter than a burst
             found = readers[False].read(item)
         faces += [_of_cut(cut, item) for cut in found.cuts]
+        losses += found.losses
+        if found.cuts and has_sound(source.path):
+            sounds[source.name] = source.path
     return faces
 
 

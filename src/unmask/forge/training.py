@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,8 @@ from unmask.errors import (
     OutputRefused,
     UsageError,
 )
-from unmask.forge.run_record import RunRecord, read_record, write_record
+from unmask.forge.material_signature import same_material, signature_of
+from unmask.forge.run_record import WEIGHTS, RunRecord, first_consent, read_record, write_record
 from unmask.generators.base import GENERATORS, Generator
 from unmask.train import run_files
 from unmask.train.averaging import WeightAverage
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from unmask.generators.base import GeneratorConfig
     from unmask.generators.material import Material
 
-CHECKPOINT, WEIGHTS, PREVIEW = "checkpoint.pt", "weights.pt", "preview.jpg"
+CHECKPOINT, PREVIEW = "checkpoint.pt", "preview.jpg"
 _STATE = {"networks", "optimisers", "averages", "step", "best", "digest"}
 _SMOOTH = 0.95
 _LOG_EVERY = 10
@@ -129,6 +131,7 @@ class GeneratorRun:
             name: WeightAverage(self.generator.networks[name], config.average_decay)
             for name in self.generator.averaged
         }
+        self._signature = signature_of(material)
         self._rates = {
             name: [float(group["lr"]) for group in optimiser.param_groups]
             for name, optimiser in self.generator.optimisers.items()
@@ -261,17 +264,23 @@ class GeneratorRun:
                 "best": self.best,
                 "means": self._means,
                 "digest": self.record.digest(),
+                "material": self._signature,
+                "consent": self.record.consent,
             },
         )
 
     def _resume(self) -> None:
         path = self.folder / CHECKPOINT
         state = run_files.load(path, _STATE)
-        if state["digest"] != self.record.digest():
+        # Checkpoints of before know their material by names and numbers alone.
+        same = "material" not in state or same_material(state["material"], self._signature)
+        if state["digest"] != self.record.digest() or not same:
             raise UsageError(
                 f"{self.folder} holds a run of another method, configuration, seed or material.",
                 hint="Use another --run folder, or --fresh to start again.",
             )
+        consent = state.get("consent") or first_consent(self.folder) or self.record.consent
+        self.record = replace(self.record, consent=consent)
         try:
             self.generator.networks.load_state_dict(state["networks"])
             for name, optimiser in self.generator.optimisers.items():

@@ -1,7 +1,9 @@
-"""Running the face autoencoder: a generator's trace without a change of content.
+"""Running the face autoencoders: a generator's trace without a change of content.
 
-Its weights were trained on the openly licensed portraits only (``unmask.train.face_autoencoder``),
-so forgeries made with it may serve an open detector, too.
+There are several, since each leaves traces of its own: one shuffles pixels to enlarge, one
+transposes convolutions, one repeats pixels and was trained against a discriminator. All weights
+were trained on the openly licensed portraits only (``unmask.train.face_autoencoder``), so forgeries
+made with them may serve an open detector, too.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 CODE = 32
 REDUCTION = 16
+PAINTERS = ("shuffle", "transposed", "nearest")
+_PAINTER_SHARES = (0.4, 0.3, 0.3)
 # Sides that the face is painted at: from the first face-swap programs to those of today.
 _SIDES_PX = (96, 128, 160, 192, 224, 256, 288)
 _SIDE_SHARES = (0.06, 0.14, 0.18, 0.2, 0.2, 0.12, 0.1)
@@ -30,14 +34,14 @@ _FEWEST, _FEW = 8, 22
 
 
 @cache
-def _session() -> Session:
-    packaged = files("unmask.forgeries").joinpath("weights", "face-autoencoder.onnx")
+def _session(painter: str) -> Session:
+    packaged = files("unmask.forgeries").joinpath("weights", f"face-autoencoder-{painter}.onnx")
     with as_file(packaged) as path:
         return Session(path, threads=1)
 
 
 def repaint(image: Image, landmarks: Floats, rng: np.random.Generator) -> Image:
-    """Let the autoencoder paint the face of a picture again, at a random size and fidelity.
+    """Let an autoencoder paint the face of a picture again, at a random size and fidelity.
 
     Half of the time a part of the picture stays under the paint: generators of today keep more of
     a face than this small one can.
@@ -58,7 +62,7 @@ def repaint(image: Image, landmarks: Floats, rng: np.random.Generator) -> Image:
     # Mostly faithful: what gives a generator away must not always be that it blurs.
     kept = int(rng.integers(_FEW if rng.random() < 0.85 else _FEWEST, CODE + 1))
     crop = align_region(image, region, side).image
-    painted = paint_again(crop, kept)
+    painted = paint_again(crop, kept, str(rng.choice(PAINTERS, p=_PAINTER_SHARES)))
     if rng.random() < 0.5:
         share = float(rng.uniform(0.5, 0.9))
         painted = np.asarray(cv2.addWeighted(painted, share, crop, 1 - share, 0), np.uint8)
@@ -67,12 +71,13 @@ def repaint(image: Image, landmarks: Floats, rng: np.random.Generator) -> Image:
     return put_back(painted, image, region, cubic=bool(rng.random() < 0.6))
 
 
-def paint_again(crop: Image, kept: int) -> Image:
-    """Pass a square crop through the autoencoder.
+def paint_again(crop: Image, kept: int, painter: str = PAINTERS[0]) -> Image:
+    """Pass a square crop through an autoencoder.
 
     Args:
         crop: (S, S, 3) uint8 RGB; S a multiple of 16.
         kept: Channels of the code that are kept, 1..``CODE``: fewer is less faithful.
+        painter: Which autoencoder, one of :data:`PAINTERS`.
 
     Returns:
         (S, S, 3) uint8 RGB.
@@ -80,7 +85,7 @@ def paint_again(crop: Image, kept: int) -> Image:
     channels = np.ascontiguousarray(crop.transpose(2, 0, 1)[None], np.float32)
     pixels: Floats = channels / np.float32(255)
     keep = (np.arange(CODE) < kept).astype(np.float32).reshape(1, CODE, 1, 1)
-    painted = _session().run_named({"pixels": pixels, "keep": keep})[0][0]
+    painted = _session(painter).run_named({"pixels": pixels, "keep": keep})[0][0]
     image: Image = np.clip(np.rint(painted.transpose(1, 2, 0) * 255), 0, 255).astype(np.uint8)
     return image
 

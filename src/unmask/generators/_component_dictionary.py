@@ -38,7 +38,7 @@ def component_boxes(landmarks: Floats, size_px: int) -> Floats:
     """
     boxes = []
     for points in COMPONENTS.values():
-        part = landmarks[:, list(points)] / size_px
+        part = (landmarks[:, list(points)] + 0.5) / size_px  # shares count from the edge
         low, high = part.min(1), part.max(1)
         middle, half = (low + high) / 2, (high - low) / 2 * _ROOM
         boxes.append(np.concatenate([middle - half, middle + half], 1))

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import torch
 from torch import Tensor
 from torch.nn import functional
+
+from unmask.generators._face_tensors import to_images, to_pixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,9 +36,7 @@ def bicubic(pixels: Tensor, size_px: int) -> Tensor:
 
 def reduced(images: Pixels, size_px: int) -> Pixels:
     """Shrink (or enlarge) (N, S, S, 3) uint8 pictures by :func:`bicubic`."""
-    pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float()
-    small = bicubic(pixels, size_px).round().clamp(0, 255).to(torch.uint8)
-    return np.ascontiguousarray(small.permute(0, 2, 3, 1).numpy())
+    return to_images(bicubic(to_pixels(images, signed=False), size_px), signed=False)
 
 
 def degraded(image: Image, size_px: int, rng: np.random.Generator) -> Image:
@@ -53,5 +52,18 @@ def degraded(image: Image, size_px: int, rng: np.random.Generator) -> Image:
     bad = cv2.resize(bad, (size_px, size_px), interpolation=kind)
     noise = rng.normal(0, float(rng.uniform(*_NOISE)), bad.shape)
     noisy = np.clip(np.rint(bad + noise), 0, 255).astype(np.uint8)
-    quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(*_JPEG))]
-    return np.asarray(cv2.imdecode(cv2.imencode(".jpg", noisy, quality)[1], 1), np.uint8)
+    return jpeg(noisy, int(rng.integers(*_JPEG)))
+
+
+def jpeg(image: Image, quality: int) -> Image:
+    """Code and decode a picture, colours at half the resolution as cameras have it.
+
+    Args:
+        image: (H, W, 3) uint8.
+        quality: 1..100, of libjpeg.
+    """
+    # OpenCV takes blue first; in RGB red would pass for blue, and be coded far too well.
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    _, coded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+    decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)

@@ -77,8 +77,10 @@ class Enlarger(nn.Module):
         return large
 
 
-class PatchDiscriminator(nn.Module):
-    """Pictures -> a map of logits, and the features on the way there.
+class SpectralDiscriminator(nn.Module):
+    """Pictures -> a map of logits, spectrally normalised, and the features on the way there.
+
+    Source: Miyato et al., "Spectral Normalization for GANs", ICLR 2018.
 
     Args:
         width: Channels of the first layer; doubled twice.
@@ -105,24 +107,3 @@ class PatchDiscriminator(nn.Module):
             features.append(x.float())
         logits: Tensor = self.logit(x)
         return logits.float(), features
-
-
-def relativistic_losses(real: Tensor, made: Tensor) -> tuple[Tensor, Tensor]:
-    """Losses of the discriminator and of the generator: is the one more real than the other?
-
-    Source: Jolicoeur-Martineau, "The relativistic discriminator", ICLR 2019; ESRGAN, eq. 1 and 2.
-
-    Args:
-        real: Logits of real pictures.
-        made: Logits of made ones.
-    """
-    real_apart, made_apart = real - made.mean(), made - real.mean()
-    judge = functional.softplus(-real_apart).mean() + functional.softplus(made_apart).mean()
-    maker = functional.softplus(-made_apart).mean() + functional.softplus(real_apart).mean()
-    return judge, maker
-
-
-def feature_distance(real: list[Tensor], made: list[Tensor]) -> Tensor:
-    """Mean absolute distance of a discriminator's features, real ones not differentiated."""
-    gaps = [(one.detach() - other).abs().mean() for one, other in zip(real, made, strict=True)]
-    return torch.stack(gaps).mean()

@@ -13,17 +13,17 @@ from __future__ import annotations
 from collections import UserDict
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from unmask.errors import UnknownEntry
 from unmask.faces import topology
+from unmask.generators._face_tensors import resized
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unmask.generators.style_gan import StyleGan
-    from unmask.types import Floats, Image
+    from unmask.types import Floats
 
     Pixels = NDArray[np.uint8]
 
@@ -58,10 +58,11 @@ def find_directions(gan: StyleGan) -> Directions:
     """Find all directions of a trained GAN; the same weights give the same directions."""
     found = Directions()
     found.explained = {}
-    styles = gan.styles(_SAMPLES_OF_W, seed=11)[:, 0].numpy()
+    drawn = gan.styles(_SAMPLES_OF_W, seed=11)
+    styles = drawn[:, 0].numpy()
     for number, direction in enumerate(_components(styles), 1):
         found[f"component_{number}"] = direction
-    measured = measure(gan.paint(gan.styles(_MEASURED, seed=11), seed=11))
+    measured = measure(gan.paint(drawn[:_MEASURED], seed=11))
     for column, name in enumerate(MEASURES):
         line = fit_line(styles[:_MEASURED], measured[:, column])
         if line is not None:
@@ -89,7 +90,7 @@ def measure(images: Pixels) -> Floats:
     estimator = MeshEstimator()
     rows = []
     for image in images:
-        mesh = estimator.from_detection(_enlarged(image), where)
+        mesh = estimator.from_detection(resized(image, _MEASURED_AT_PX), where)
         colour = image.reshape(-1, 3).mean(0)
         light = [float(colour.mean()), float(colour[0] - colour[2])]
         if mesh.score < _MESH_SCORE:
@@ -141,8 +142,3 @@ def _mouth(points: Floats) -> tuple[float, float]:
     gap = float(np.linalg.norm(points[_UPPER_LIP] - points[_LOWER_LIP]))
     left, right = _MOUTH_CORNERS
     return gap / apart, float(np.linalg.norm(points[left] - points[right])) / apart
-
-
-def _enlarged(image: Image) -> Image:
-    size = (_MEASURED_AT_PX, _MEASURED_AT_PX)
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)

@@ -47,11 +47,6 @@ class NoiseSchedule:
         signal, noisy = self._amounts(time)
         return signal * noised - noisy * velocity
 
-    def noise_of(self, noised: Tensor, velocity: Tensor, time: Tensor) -> Tensor:
-        """The noise that a velocity means."""
-        signal, noisy = self._amounts(time)
-        return noisy * noised + signal * velocity
-
     def velocity_from_noise(self, noised: Tensor, noise: Tensor, time: Tensor) -> Tensor:
         """The velocity that a predicted noise means."""
         signal, noisy = self._amounts(time)

@@ -1,11 +1,8 @@
-"""A discriminator that judges patches, and the game that is played with mixed pictures."""
+"""The discriminator of swaps, which judges patches."""
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
-
-from unmask.generators._swap_losses import least_squares_loss
 
 
 class PatchDiscriminator(nn.Module):
@@ -40,35 +37,3 @@ class PatchDiscriminator(nn.Module):
         """(B, 1, S / 8, S / 8) judgements."""
         judged: Tensor = self.judge(self.features(pixels)[-1])
         return judged.float()
-
-
-def mixing_share() -> Tensor:
-    """How much of the real picture a mixed one holds: from Beta(0.2, 0.2), mostly near 0 or 1."""
-    return torch.distributions.Beta(0.2, 0.2).sample()
-
-
-def mixed_loss(
-    discriminator: nn.Module, real: Tensor, forged: Tensor, share: Tensor, *, fooling: bool
-) -> Tensor:
-    """Least-squares loss on a mixture of a real and a forged picture.
-
-    The discriminator is to say how much of it is real; the generator is paid when it says the
-    opposite.
-
-    Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018, section 5.
-    """
-    judged = discriminator(share * real + (1 - share) * forged)
-    return least_squares_loss(judged, 1 - share if fooling else share)
-
-
-def feature_distance(discriminator: PatchDiscriminator, real: Tensor, forged: Tensor) -> Tensor:
-    """Mean absolute difference of what the discriminator sees in two pictures, at all scales.
-
-    Source: Wang et al., "High-Resolution Image Synthesis and Semantic Manipulation with
-    Conditional GANs", CVPR 2018, eq. 4.
-    """
-    with torch.no_grad():
-        wanted = discriminator.features(real)
-    seen = discriminator.features(forged)
-    gaps = [(a.float() - b.float()).abs().mean() for a, b in zip(seen, wanted, strict=True)]
-    return torch.stack(gaps).mean()

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from unmask.generators._face_tensors import resized
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -21,13 +23,6 @@ if TYPE_CHECKING:
 
 _CELLS, _WAYS, _SIDE_PX = 8, 8, 64
 _WINDOW_PX = 5
-
-
-def psnr_db(made: Pixels, real: Pixels) -> float:
-    """Mean peak signal to noise ratio of pictures, (N, S, S, 3) uint8 each, in dB."""
-    square = (made.astype(np.float32) - real).reshape(len(made), -1)
-    error = np.maximum((square**2).mean(1), 1e-3)
-    return float((10 * np.log10(255**2 / error)).mean())
 
 
 def texture_error(made: Pixels, real: Pixels) -> float:
@@ -71,9 +66,7 @@ def gradient_histograms(images: Pixels) -> Floats:
 
 def _histograms(image: Pixels) -> Floats:
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    if grey.shape[0] != _SIDE_PX:
-        kind = cv2.INTER_AREA if grey.shape[0] > _SIDE_PX else cv2.INTER_CUBIC
-        grey = np.asarray(cv2.resize(grey, (_SIDE_PX, _SIDE_PX), interpolation=kind), np.float32)
+    grey = resized(grey, _SIDE_PX)
     across, down = cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
     strength = np.hypot(across, down)
     way = (np.arctan2(down, across) % np.pi) / np.pi * _WAYS

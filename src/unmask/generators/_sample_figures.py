@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from unmask.generators._face_tensors import resized
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -80,9 +82,7 @@ def crowd_figures(made: Pixels, held_out: Pixels, trained_on: Pixels) -> dict[st
 
 
 def _small(images: Pixels) -> Floats:
-    size = (_SMALL_PX, _SMALL_PX)
-    small = [cv2.resize(one, size, interpolation=cv2.INTER_AREA).reshape(-1) for one in images]
-    return np.asarray(small, np.float32)
+    return np.asarray([resized(one, _SMALL_PX).reshape(-1) for one in images], np.float32)
 
 
 def _nearest(points: Floats, known: Floats) -> Floats:

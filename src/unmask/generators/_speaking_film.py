@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from unmask.errors import InputError, UsageError
+from unmask.generators._face_tensors import faces_of, landmarks_of
 from unmask.generators._mel import checked_speech, columns_at, log_mel, loudness_at
 
 if TYPE_CHECKING:
@@ -65,7 +66,14 @@ def film_of(track: FaceTrack, audio: Floats, size_px: int) -> SpeakingFilm:
         track: Crops with times.
         audio: (N,) mono at 16 kHz from the film's time 0, checked.
         size_px: Side of the crops.
+
+    Raises:
+        InputError: The track has no frame.
     """
+    if not len(track):
+        raise InputError(
+            f"{track.name or 'The film'} shows no face.", hint="Give a film with a face."
+        )
     count = 1 + int(np.floor((track.pts_s[-1] - track.pts_s[0]) * FRAME_RATE + 1e-6))
     times = track.pts_s[0] + np.arange(count) / FRAME_RATE
     nearest = np.abs(track.pts_s[None] - times[:, None]).argmin(1)
@@ -74,7 +82,7 @@ def film_of(track: FaceTrack, audio: Floats, size_px: int) -> SpeakingFilm:
     whole = np.array([s for s in starts if shown[s : s + FRAMES].all()], np.int64)
     loud = loudness_at(audio, times, WINDOW_S)
     floor = _LOUD * float(np.percentile(loud, _LOUD_PERCENTILE))
-    images, landmarks = sized(track, size_px)
+    images, landmarks = faces_of([track], size_px), landmarks_of([track], size_px)
     return SpeakingFilm(
         name=track.name,
         images=images[nearest],
@@ -91,7 +99,7 @@ def speaking_films(
     """The tracks in which somebody can be heard, as films.
 
     Args:
-        tracks: Those without audio, or with silence, are left out.
+        tracks: Those without a frame, without audio or with silence are left out.
         size_px: Side of the crops.
         at_least: Windows with speech that a film must have.
 
@@ -102,9 +110,9 @@ def speaking_films(
     for track in tracks:
         try:
             audio = checked_speech(track.audio, track.name, until_s=0.0, shortest_s=WINDOW_S)
+            film = film_of(track, audio, size_px)
         except InputError:
             continue
-        film = film_of(track, audio, size_px)
         if len(film.spoken) >= at_least:
             films.append(film)
     if not films:
@@ -113,17 +121,6 @@ def speaking_films(
             hint="Give films with sound, and extract them with their audio.",
         )
     return films
-
-
-def sized(track: FaceTrack, size_px: int) -> tuple[Pixels, Floats]:
-    """A track's crops and landmarks at another size."""
-    side = track.images.shape[1]
-    if side == size_px:
-        return track.images, track.landmarks
-    how = cv2.INTER_AREA if side > size_px else cv2.INTER_CUBIC
-    images = [cv2.resize(image, (size_px, size_px), interpolation=how) for image in track.images]
-    landmarks = (track.landmarks + 0.5) * (size_px / side) - 0.5
-    return np.asarray(np.stack(images), np.uint8), np.asarray(landmarks, np.float32)
 
 
 def window(frames: Pixels, start: int) -> Floats:

@@ -105,7 +105,7 @@ def twice(x: Tensor) -> Tensor:
     return functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
-class Mapping(nn.Module):
+class StyleMapping(nn.Module):
     """(B, W) Gaussian codes z -> (B, W) styles w."""
 
     def __init__(self, width: int, layers: int) -> None:

@@ -1,4 +1,4 @@
-"""Losses of face swaps: structure, pixels under a blurred mask, edges, and two sides of a game."""
+"""How unlike two pictures are, as losses: structure, pixels under a blurred mask, edges."""
 
 from __future__ import annotations
 
@@ -71,6 +71,18 @@ def face_weight(mask: Tensor, background: float) -> Tensor:
     return background + (1 - background) * soft
 
 
+def error_weight(face: Tensor, parts: Tensor, background: float, more_on_parts: float) -> Tensor:
+    """What an error counts: as :func:`face_weight` says, and more on eyes and mouth.
+
+    Args:
+        face: (B, 1, S, S) face region, 0..1.
+        parts: (B, 1, S, S) eyes and mouth, 0..1.
+        background: What the rest of the crop counts.
+        more_on_parts: How much more an error counts on eyes and mouth; 0: no more.
+    """
+    return face_weight(face, background) * (1 + more_on_parts * parts)
+
+
 def edge_distance(first: Tensor, second: Tensor, weight: Tensor | None = None) -> Tensor:
     """Mean absolute difference of the horizontal and vertical steps from pixel to pixel."""
     total = first.new_zeros(())
@@ -84,14 +96,6 @@ def edge_distance(first: Tensor, second: Tensor, weight: Tensor | None = None) -
 def total_variation(planes: Tensor) -> Tensor:
     """Mean absolute step from pixel to pixel, both ways."""
     return planes.diff(dim=2).abs().mean() + planes.diff(dim=3).abs().mean()
-
-
-def least_squares_loss(judged: Tensor, wanted: float | Tensor) -> Tensor:
-    """Half the mean square distance of a discriminator's map from what is wanted of it.
-
-    Source: Mao et al., "Least Squares GAN", ICCV 2017, eq. 9 (0 forged, 1 real).
-    """
-    return 0.5 * (judged - wanted).square().mean()
 
 
 def _grey(pixels: Tensor) -> Tensor:

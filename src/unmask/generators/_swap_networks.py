@@ -137,9 +137,3 @@ def _alike_in_fours(layer: nn.Conv2d) -> None:
     Source: Aitken et al., "Checkerboard artifact free sub-pixel convolution", 2017.
     """
     layer.weight.copy_(layer.weight[::4].repeat_interleave(4, 0))
-
-
-def quick_layout(module: nn.Module) -> nn.Module:
-    """The module with weights laid out by pixel, which dense convolutions read faster."""
-    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return module

@@ -10,18 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from unmask.errors import UsageError
-from unmask.generators._face_pixels import (
-    COLOUR,
-    FACE,
-    FaceStock,
-    check_side,
-    pixels_of,
-    sheet,
-    spread,
-    stock_of,
-    to_images,
-)
-from unmask.generators._swap_losses import ssim_map, weighted_mean
+from unmask.generators._face_stock import COLOUR, FACE, FaceStock, colour_images, stock_of
+from unmask.generators._face_tensors import check_side, faces_of, spread, to_pixels
+from unmask.generators._picture_figures import psnr_db, ssim
+from unmask.generators._preview_sheet import titled_columns
 from unmask.generators._warped_batch import Warping, recolour, warped_pairs
 from unmask.generators.base import Batch, Figures, GeneratorConfig
 from unmask.generators.uses import FaceSwapper, PaintedFaces
@@ -145,7 +137,8 @@ class TwoPeopleSwap(FaceSwapper):
     def draw_batch(self, rng: np.random.Generator) -> Batch:
         """``bent`` and ``straight``, each (2 B, 5, S, S): the first person, then the second."""
         config = self.config
-        drawn = [_drawn(stock, config.batch, rng) for stock in self.stocks]
+        drawn = [stock.some(rng.integers(0, len(stock), config.batch)).pixels()
+                 for stock in self.stocks]  # fmt: skip
         both, swapped = torch.cat(drawn), torch.cat(drawn[::-1])
         lit = recolour(both, swapped, rng, jitter=config.jitter, transfer=config.transfer)
         bent, straight = warped_pairs(lit, config.size_px, rng, config.warping)
@@ -171,17 +164,11 @@ class TwoPeopleSwap(FaceSwapper):
     def _figures(self, tracks: Sequence[FaceTrack], *, second: bool) -> Figures:
         planes = stock_of(tracks, self.config.size_px).pixels(self.config.size_px)
         colour, face = planes[:, COLOUR], planes[:, FACE : FACE + 1]
-        painted = self._paint(colour, second=second)
-        squares = (painted[:, COLOUR] - colour).square()
-        per_face = (squares * face).sum((1, 2, 3)) / (3 * face.sum((1, 2, 3)).clamp_min(1))
-        similarity = [
-            float(weighted_mean(ssim_map(painted[i : i + 1, COLOUR], colour[i : i + 1]), None))
-            for i in range(len(colour))
-        ]
+        made, real = colour_images(self._paint(colour, second=second)), colour_images(colour)
         return {
-            "psnr_db": float(_decibels(squares.mean((1, 2, 3))).mean()),
-            "face_psnr_db": float(_decibels(per_face).mean()),
-            "ssim": float(np.mean(similarity)),
+            "psnr_db": psnr_db(made, real),
+            "face_psnr_db": psnr_db(made, real, face[:, 0].numpy()),
+            "ssim": ssim(made, real),
             "swap_ratio": self._swap_ratio(colour, face, second=second),
         }
 
@@ -196,42 +183,29 @@ class TwoPeopleSwap(FaceSwapper):
         first, second = (self._preview_faces(tracks) for tracks in self._shown)
         rows = min(len(first), len(second))
         first, second = first[:rows], second[:rows]
-        return sheet(
+        return titled_columns(
             {
-                "a": to_images(first),
-                "a > a": to_images(self._paint(first, second=False)[:, COLOUR]),
-                "a > b": to_images(self._paint(first, second=True)[:, COLOUR]),
-                "b": to_images(second),
-                "b > b": to_images(self._paint(second, second=True)[:, COLOUR]),
-                "b > a": to_images(self._paint(second, second=False)[:, COLOUR]),
+                "a": colour_images(first),
+                "a > a": colour_images(self._paint(first, second=False)),
+                "a > b": colour_images(self._paint(first, second=True)),
+                "b": colour_images(second),
+                "b > b": colour_images(self._paint(second, second=True)),
+                "b > a": colour_images(self._paint(second, second=False)),
             }
         )
 
     def _preview_faces(self, tracks: Sequence[FaceTrack]) -> Tensor:
-        every = torch.cat([pixels_of(track, self.config.size_px) for track in tracks])
-        return every[torch.from_numpy(spread(len(every), _PREVIEW_ROWS))]
+        every = faces_of(tracks, self.config.size_px)
+        return to_pixels(every[spread(len(every), _PREVIEW_ROWS)], signed=False)
 
     def swap(
         self, track: FaceTrack, *, to_other: bool = True, identity: FaceTrack | None = None
     ) -> PaintedFaces:
         """Paint the track's faces as the second person (or, not ``to_other``, as the first)."""
         del identity
-        painted = self._paint(pixels_of(track, self.config.size_px), second=to_other)
-        masks = painted[:, 3].cpu().numpy().astype(np.float32)
-        return PaintedFaces(to_images(painted[:, COLOUR]), masks)
-
-    def looks_like_second(self, track: FaceTrack) -> bool:
-        """Whether the second person's decoder paints the track's faces better than the first's.
-
-        Tells a swap that was asked for in the wrong direction, which would change nothing.
-        """
-        pixels = pixels_of(track, self.config.size_px)
-        pixels = pixels[torch.from_numpy(spread(len(pixels), _AT_ONCE))]
-        lost = [
-            float((self._paint(pixels, second=second)[:, COLOUR] - pixels).square().mean())
-            for second in (False, True)
-        ]
-        return lost[1] < lost[0]
+        shown = to_pixels(faces_of([track], self.config.size_px), signed=False)
+        painted = self._paint(shown, second=to_other)
+        return PaintedFaces(colour_images(painted), painted[:, 3].numpy().astype(np.float32))
 
     def _paint(self, pixels: Tensor, *, second: bool) -> Tensor:
         device = next(self.networks.parameters()).device
@@ -243,24 +217,13 @@ class TwoPeopleSwap(FaceSwapper):
         return torch.cat(parts)
 
 
-def _drawn(stock: FaceStock, count: int, rng: np.random.Generator) -> Tensor:
-    rows = rng.integers(0, len(stock), count)
-    return torch.from_numpy(stock.planes[rows]).permute(0, 3, 1, 2).float().div(255)
-
-
-def _decibels(mean_square: Tensor) -> Tensor:
-    """Peak signal over noise of pictures in 0..1, at most 100 dB."""
-    return -10 * torch.log10(mean_square.clamp_min(1e-10))
-
-
 def _nearest(swapped: Tensor, face: Tensor, stock: FaceStock) -> Tensor:
     """(N,) least mean square grey difference inside the face to any of some of the stock's faces.
 
     Grey values are brought to the same mean and deviation first, so that light does not decide.
     """
     side = swapped.shape[-1]
-    chosen = stock.planes[spread(len(stock), 64)]
-    known = FaceStock(chosen, np.zeros(len(chosen), np.int64), ("",)).pixels(side)[:, COLOUR]
+    known = stock.some(spread(len(stock), 64)).pixels(side)[:, COLOUR]
     mine = _plain_grey(swapped, face)
     least = torch.full((len(swapped),), torch.inf)
     for one in known:

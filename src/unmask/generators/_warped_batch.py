@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from unmask.generators._face_pixels import COLOUR, FACE
+from unmask.generators._face_stock import COLOUR, FACE
 
 if TYPE_CHECKING:
     from unmask.types import Floats

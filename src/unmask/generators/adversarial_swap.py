@@ -16,22 +16,23 @@ from typing import ClassVar, cast
 import torch
 from torch import Tensor, nn
 
-from unmask.generators._face_pixels import COLOUR, FACE, PARTS
-from unmask.generators._patch_discriminator import (
-    PatchDiscriminator,
+from unmask.generators._adversarial_losses import (
     feature_distance,
+    frozen,
     mixed_loss,
     mixing_share,
 )
+from unmask.generators._face_stock import COLOUR, FACE, PARTS
+from unmask.generators._face_tensors import channels_last
+from unmask.generators._patch_discriminator import PatchDiscriminator
 from unmask.generators._precision import quick_precision
 from unmask.generators._swap_losses import (
     dssim,
     edge_distance,
-    face_weight,
+    error_weight,
     total_variation,
     weighted_mean,
 )
-from unmask.generators._swap_networks import quick_layout
 from unmask.generators._two_people import SwapConfig, TwoPeopleSwap, halves
 from unmask.generators.autoencoder_swap import SharedEncoder
 from unmask.generators.base import GENERATORS, Batch, Figures, GeneratorSpec
@@ -48,6 +49,7 @@ class AdversarialSwapConfig(SwapConfig):
         pixel_loss: Weight of the mean absolute difference, of the painted face and, once more, of
             what comes of laying it over.
         structure_loss: Weight of structural dissimilarity.
+        parts: As in other swaps, on top of ``part_loss``, which asks for eyes and mouth apart.
         edge_loss: Weight of the difference of edges.
         part_loss: Weight of the mean absolute difference on eyes and mouth.
         feature_loss: Weight of the difference of the discriminator's features.
@@ -61,6 +63,7 @@ class AdversarialSwapConfig(SwapConfig):
     warm_up: int = 300
     pixel_loss: float = 3.0
     structure_loss: float = 1.0
+    parts: float = 0.0
     edge_loss: float = 1.0
     part_loss: float = 3.0
     feature_loss: float = 1.0
@@ -95,8 +98,8 @@ class AdversarialSwap(TwoPeopleSwap):
         judges = {f"judge_{person}": PatchDiscriminator(6, self.config.judge_width)
                   for person in "ab"}  # fmt: skip
         painter = SharedEncoder(self.config)
-        return {"generator": quick_layout(painter)} | {
-            name: quick_layout(judge) for name, judge in judges.items()
+        return {"generator": channels_last(painter)} | {
+            name: channels_last(judge) for name, judge in judges.items()
         }
 
     def build_optimisers(self) -> dict[str, torch.optim.Optimizer]:
@@ -119,7 +122,7 @@ class AdversarialSwap(TwoPeopleSwap):
         pairs = self._judged_pairs(batch, laid)
         if playing:
             losses |= self._game(pairs)
-        self._descend("generator", torch.stack(list(losses.values())).sum())
+        self.descend(torch.stack(list(losses.values())).sum(), "generator")
         figures = {name: float(value.detach()) for name, value in losses.items()}
         return figures | {"judges": self._train_judges(pairs)}
 
@@ -127,7 +130,7 @@ class AdversarialSwap(TwoPeopleSwap):
         config = self.config
         face, parts = straight[:, FACE : FACE + 1], straight[:, PARTS : PARTS + 1]
         wanted, colour, mask = straight[:, COLOUR], painted[:, COLOUR], painted[:, 3:]
-        weight = face_weight(face, config.background)
+        weight = error_weight(face, parts, config.background, config.parts)
         far = (colour - wanted).abs()
         return {
             "pixels": config.pixel_loss * weighted_mean(far, weight),
@@ -151,12 +154,16 @@ class AdversarialSwap(TwoPeopleSwap):
         ]
 
     def _game(self, pairs: list[_JudgedPair]) -> dict[str, Tensor]:
-        with quick_precision(pairs[0].real.device):
+        judges = nn.ModuleList(one.judge for one in pairs)
+        with frozen(judges), quick_precision(pairs[0].real.device):
             fooled = [
                 mixed_loss(one.judge, one.real, one.forged, mixing_share(), fooling=True)
                 for one in pairs
             ]
-            alike = [feature_distance(one.judge, one.real, one.forged) for one in pairs]
+            alike = [
+                feature_distance(one.judge.features(one.forged), one.judge.features(one.real))
+                for one in pairs
+            ]
         return {
             "features": self.config.feature_loss * torch.stack(alike).sum(),
             "fooled": self.config.adversarial_loss * torch.stack(fooled).sum(),
@@ -169,14 +176,8 @@ class AdversarialSwap(TwoPeopleSwap):
                 for one in pairs
             ]
         total = torch.stack(losses).sum()
-        self._descend("judges", total)
+        self.descend(total, "judges")
         return float(total.detach())
-
-    def _descend(self, name: str, loss: Tensor) -> None:
-        for optimiser in self.optimisers.values():
-            optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimisers[name].step()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

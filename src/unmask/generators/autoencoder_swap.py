@@ -16,16 +16,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from unmask.generators._face_pixels import COLOUR, FACE, PARTS
+from unmask.generators._face_stock import COLOUR, FACE, PARTS
+from unmask.generators._face_tensors import channels_last
 from unmask.generators._precision import quick_precision
-from unmask.generators._swap_losses import dssim, face_weight, weighted_mean
-from unmask.generators._swap_networks import (
-    HALVINGS,
-    Decoder,
-    DenseBottleneck,
-    Encoder,
-    quick_layout,
-)
+from unmask.generators._swap_losses import dssim, error_weight, weighted_mean
+from unmask.generators._swap_networks import HALVINGS, Decoder, DenseBottleneck, Encoder
 from unmask.generators._two_people import SwapConfig, TwoPeopleSwap, TwoPersonPainter, halves
 from unmask.generators.base import GENERATORS, Batch, Figures, GeneratorSpec
 
@@ -88,7 +83,7 @@ class AutoencoderSwap(TwoPeopleSwap):
 
     def build_networks(self) -> dict[str, nn.Module]:
         """One :class:`SharedEncoder`."""
-        return {"generator": quick_layout(SharedEncoder(self.config))}
+        return {"generator": channels_last(SharedEncoder(self.config))}
 
     def training_step(self, batch: Batch, step: int) -> Figures:
         """Both people, each painted by their own decoder from a bent picture."""
@@ -96,10 +91,7 @@ class AutoencoderSwap(TwoPeopleSwap):
         with quick_precision(batch["bent"].device):
             painted = self.painter(batch["bent"][:, COLOUR])
         losses = reconstruction_losses(painted, batch["straight"], self.config)
-        optimiser = self.optimisers["generator"]
-        optimiser.zero_grad(set_to_none=True)
-        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
+        self.descend(torch.stack(list(losses.values())).sum(), "generator")
         return {name: float(value.detach()) for name, value in losses.items()}
 
 
@@ -114,7 +106,7 @@ def reconstruction_losses(
         config: The weights.
     """
     face, parts = straight[:, FACE : FACE + 1], straight[:, PARTS : PARTS + 1]
-    weight = face_weight(face, config.background) * (1 + config.parts * parts)
+    weight = error_weight(face, parts, config.background, config.parts)
     colour, wanted = painted[:, COLOUR], straight[:, COLOUR]
     squares = (colour - wanted).square()
     return {

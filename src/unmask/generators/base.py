@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from unmask.errors import UsageError
 from unmask.registry import Registry
 from unmask.toml_records import record_of
 
@@ -175,6 +174,30 @@ class Generator:
         """
         raise NotImplementedError
 
+    def descend(self, loss: Tensor, *names: str, clip_norm: float | None = None) -> float:
+        """One step of the named optimisers down a loss, with gradients of this loss alone.
+
+        Args:
+            loss: A scalar.
+            names: Of :attr:`optimisers`.
+            clip_norm: Longest gradient of each optimiser's weights; None: any.
+
+        Returns:
+            The longest gradient that came, before it was clipped; 0 without clipping.
+        """
+        optimisers = [self.optimisers[name] for name in names]
+        for optimiser in optimisers:
+            optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward([loss])
+        longest = 0.0
+        for optimiser in optimisers:
+            if clip_norm is not None:
+                weights = [one for group in optimiser.param_groups for one in group["params"]]
+                norm = nn.utils.clip_grad_norm_(weights, clip_norm)
+                longest = max(longest, float(norm))
+            optimiser.step()
+        return longest
+
     def held_out_figures(self) -> Figures:
         """Figures on the material's held-out tracks, in evaluation mode with averaged weights.
 
@@ -191,11 +214,3 @@ class Generator:
 
 
 GENERATORS: Registry[type[Generator]] = Registry("generator", "unmask.generators")
-
-
-def no_weights(spec: GeneratorSpec) -> UsageError:
-    """The error of a generator that is used before it was trained."""
-    return UsageError(
-        f"{spec.title} has no trained weights here.",
-        hint=f"Train it first: unmask forge train {spec.id}",
-    )

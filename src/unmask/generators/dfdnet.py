@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unmask.errors import UsageError
+from unmask.generators._adversarial_losses import frozen
 from unmask.generators._component_dictionary import (
     COMPONENTS,
     ComponentDictionary,
@@ -28,26 +29,25 @@ from unmask.generators._component_dictionary import (
     put_back,
 )
 from unmask.generators._degradation import degraded, reduced
-from unmask.generators._dense_residual import PatchDiscriminator
+from unmask.generators._dense_residual import SpectralDiscriminator
 from unmask.generators._dictionary_networks import DictionaryDecoder, FeatureEncoder
 from unmask.generators._face_tensors import (
     channels_last,
     faces_of,
-    frozen,
-    in_parts,
     landmarks_of,
-    sheet_of,
     to_images,
     to_pixels,
 )
+from unmask.generators._picture_figures import psnr_db, ssim
 from unmask.generators._precision import quick_precision
+from unmask.generators._preview_sheet import in_rows
 from unmask.generators._restoration_figures import (
     average_gradients,
     gradient_cosine,
-    psnr_db,
     texture_error,
 )
 from unmask.generators._swap_losses import dssim
+from unmask.generators._trained_on_faces import TrainedOnFaces
 from unmask.generators.base import GENERATORS, Batch, Figures, GeneratorConfig, GeneratorSpec
 from unmask.generators.uses import FaceRestorer
 
@@ -94,7 +94,7 @@ class DfdnetConfig(GeneratorConfig):
 
 
 @GENERATORS.register
-class Dfdnet(FaceRestorer):
+class Dfdnet(TrainedOnFaces, FaceRestorer):
     """See the module's docstring."""
 
     spec: ClassVar[GeneratorSpec] = GeneratorSpec(
@@ -141,7 +141,7 @@ class Dfdnet(FaceRestorer):
             "encoder": channels_last(FeatureEncoder(widths)),
             "decoder": channels_last(DictionaryDecoder(widths)),
             "dictionaries": nn.ModuleDict(dictionaries),
-            "discriminator": channels_last(PatchDiscriminator(width)),
+            "discriminator": channels_last(SpectralDiscriminator(width)),
         }
 
     def build_optimisers(self) -> dict[str, torch.optim.Optimizer]:
@@ -174,7 +174,8 @@ class Dfdnet(FaceRestorer):
         good = self._faces[chosen]
         bad = np.stack([self._made_bad(one, rng) for one in good])
         boxes = torch.from_numpy(self._boxes[chosen])
-        return {"good": to_pixels(good), "bad": to_pixels(bad), "boxes": boxes}
+        pixels = {"good": to_pixels(good, signed=True), "bad": to_pixels(bad, signed=True)}
+        return pixels | {"boxes": boxes}
 
     def training_step(self, batch: Batch, step: int) -> Figures:
         """Repaint good faces at first; then restore degraded ones with the dictionaries."""
@@ -193,7 +194,8 @@ class Dfdnet(FaceRestorer):
         playing = step >= self.config.adversarial_from
         if playing:
             loss = loss + self.config.adversarial * self._maker_loss(made)
-        self._stepped(("encoder", "decoder") if first else ("decoder",), loss)
+        trained = ("encoder", "decoder") if first else ("decoder",)
+        self.descend(loss, *trained, clip_norm=1.0)
         if playing:
             figures["judge"] = self._judge_step(good, made.detach())
         return figures
@@ -222,9 +224,9 @@ class Dfdnet(FaceRestorer):
 
     @torch.no_grad()
     def _fill_dictionaries(self) -> None:
-        faces = to_pixels(self._faces[: self.config.dictionary_faces])
+        faces = to_pixels(self._faces[: self.config.dictionary_faces], signed=True)
         boxes = torch.from_numpy(self._boxes[: self.config.dictionary_faces])
-        features = [self.encoder(part)[1:] for part in in_parts(faces, _AT_ONCE)]
+        features = [self.encoder(part)[1:] for part in torch.split(faces, _AT_ONCE)]
         for scale in range(len(_PART_SIDES)):
             whole = torch.cat([one[scale] for one in features])
             for number, part in enumerate(COMPONENTS):
@@ -242,17 +244,8 @@ class Dfdnet(FaceRestorer):
         with quick_precision(_CPU):
             on_real, on_made = judge(good)[0], judge(made)[0]
         loss = functional.relu(1 - on_real).mean() + functional.relu(1 + on_made).mean()
-        self._stepped(("discriminator",), loss)
+        self.descend(loss, "discriminator", clip_norm=1.0)
         return float(loss.detach())
-
-    def _stepped(self, names: tuple[str, ...], loss: Tensor) -> None:
-        for name in names:
-            self.optimisers[name].zero_grad(set_to_none=True)
-        torch.autograd.backward([loss])
-        for name in names:
-            optimiser = self.optimisers[name]
-            nn.utils.clip_grad_norm_(optimiser.param_groups[0]["params"], 1.0)
-            optimiser.step()
 
     def _made_bad(self, image: Image, rng: np.random.Generator) -> Image:
         side = max(16, round(self.config.size_px / rng.uniform(1.5, self.config.worst)))
@@ -264,20 +257,19 @@ class Dfdnet(FaceRestorer):
     def restore(self, track: FaceTrack) -> Pixels:
         """See :meth:`FaceRestorer.restore`; worked on at ``size_px``, returned at their own."""
         size, side = self.config.size_px, track.images.shape[1]
-        boxes = component_boxes(track.landmarks * (size / side), size)
+        boxes = component_boxes(landmarks_of([track], size), size)
         restored = self._restored(faces_of([track], size), boxes)
         return restored if side == size else reduced(restored, side)
 
     @torch.no_grad()
     def _restored(self, images: Pixels, boxes: Floats) -> Pixels:
-        where = torch.from_numpy(boxes)
+        parts = torch.split(to_pixels(images, signed=True), _AT_ONCE)
+        where = torch.split(torch.from_numpy(boxes), _AT_ONCE)
         made = [
             self._painted(self.encoder(part), there)
-            for part, there in zip(
-                in_parts(to_pixels(images), _AT_ONCE), in_parts(where, _AT_ONCE), strict=True
-            )
+            for part, there in zip(parts, where, strict=True)
         ]
-        return to_images(torch.cat(made))
+        return to_images(torch.cat(made), signed=True)
 
     # ------------------------------------------------------------------ judging
 
@@ -289,9 +281,7 @@ class Dfdnet(FaceRestorer):
         good, bad, restored = self._shown(_JUDGED)
         figures: Figures = {}
         for name, made in (("", restored), ("degraded_", bad)):
-            figures[f"{name}ssim"] = 1 - 2 * float(
-                dssim((to_pixels(made) + 1) / 2, (to_pixels(good) + 1) / 2)
-            )
+            figures[f"{name}ssim"] = ssim(made, good)
             figures[f"{name}psnr_db"] = psnr_db(made, good)
             figures[f"{name}texture_error"] = texture_error(made, good)
         figures["gradient_cosine_before"] = gradient_cosine(bad, good, self._average)
@@ -301,14 +291,13 @@ class Dfdnet(FaceRestorer):
     def preview(self) -> Image:
         """Rows: degraded, restored, original held-out faces."""
         good, bad, restored = self._shown(_SHOWN)
-        return sheet_of([*bad, *restored, *good], len(good))
+        return in_rows([*bad, *restored, *good], len(good))
 
     def _shown(self, count: int) -> tuple[Pixels, Pixels, Pixels]:
-        assert self.material is not None  # noqa: S101 - the engine trains with material only
-        size, rng = self.config.size_px, np.random.default_rng(0)
-        good = faces_of(self.material.held_out, size)[:count]
+        rng = np.random.default_rng(0)
+        good = self._held_out[:count]
         bad = np.stack([self._made_bad(one, rng) for one in good])
-        boxes = component_boxes(landmarks_of(self.material.held_out, size)[:count], size)
+        boxes = component_boxes(self._held_out_landmarks[:count], self.config.size_px)
         return good, bad, self._restored(bad, boxes)
 
     @cached_property
@@ -317,11 +306,4 @@ class Dfdnet(FaceRestorer):
 
     @cached_property
     def _boxes(self) -> Floats:
-        assert self.material is not None  # noqa: S101
-        size = self.config.size_px
-        return component_boxes(landmarks_of(self.material.tracks, size), size)
-
-    @cached_property
-    def _faces(self) -> Pixels:
-        assert self.material is not None  # noqa: S101
-        return faces_of(self.material.tracks, self.config.size_px)
+        return component_boxes(self._landmarks, self.config.size_px)

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -26,16 +25,16 @@ from unmask.faces.masks import face_mask
 from unmask.generators._denoising_unet import DenoisingUNet
 from unmask.generators._face_tensors import (
     channels_last,
-    faces_of,
-    landmarks_of,
+    resized,
     seeded,
-    sheet_of,
     to_images,
     to_pixels,
 )
 from unmask.generators._noise_schedule import NoiseSchedule
 from unmask.generators._precision import quick_precision
+from unmask.generators._preview_sheet import in_rows
 from unmask.generators._region_masks import random_region
+from unmask.generators._trained_on_faces import TrainedOnFaces
 from unmask.generators.base import GENERATORS, Batch, Figures, GeneratorConfig, GeneratorSpec
 from unmask.generators.uses import FaceInpainter, FaceMaker
 
@@ -79,7 +78,7 @@ class DiffusionConfig(GeneratorConfig):
 
 
 @GENERATORS.register
-class Diffusion(FaceMaker, FaceInpainter):
+class Diffusion(TrainedOnFaces, FaceMaker, FaceInpainter):
     """See the module's docstring."""
 
     spec: ClassVar[GeneratorSpec] = GeneratorSpec(
@@ -146,7 +145,7 @@ class Diffusion(FaceMaker, FaceInpainter):
                 masks[number] = random_region(self._landmarks[face], size, rng)
             if rng.random() < 0.5:
                 faces[number], masks[number] = faces[number, :, ::-1], masks[number, :, ::-1]
-        return {"faces": to_pixels(faces), "masks": torch.from_numpy(masks)[:, None]}
+        return {"faces": to_pixels(faces, signed=True), "masks": torch.from_numpy(masks)[:, None]}
 
     def rate_factor(self, step: int) -> float:
         """Warm-up, over 200 steps."""
@@ -154,17 +153,13 @@ class Diffusion(FaceMaker, FaceInpainter):
 
     def training_step(self, batch: Batch, step: int) -> Figures:  # noqa: ARG002
         """One step at random times, one in each part of the schedule."""
-        optimiser = self.optimisers["unet"]
         count = len(batch["faces"])
         # Spread evenly: the loss differs more between times than between faces.
         spread = (torch.arange(count) + torch.rand(count)) / count
         time = (spread * self.config.times).long()
         loss = self._error(batch["faces"], batch["masks"], torch.randn_like(batch["faces"]), time)
-        optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward([loss])
-        norm = nn.utils.clip_grad_norm_(self.unet.parameters(), 1.0)
-        optimiser.step()
-        return {"denoising": float(loss.detach()), "gradient": float(norm)}
+        norm = self.descend(loss, "unet", clip_norm=1.0)
+        return {"denoising": float(loss.detach()), "gradient": norm}
 
     def _error(self, faces: Tensor, masks: Tensor, noise: Tensor, time: Tensor) -> Tensor:
         """Mean square error of the prediction; a known place counts a tenth of an unknown one."""
@@ -187,19 +182,20 @@ class Diffusion(FaceMaker, FaceInpainter):
         size = self.config.size_px
         start = torch.randn(count, 3, size, size, generator=seeded(seed)) * truncation
         everything = torch.ones(count, 1, size, size)
-        return to_images(self._painted(torch.zeros(count, 3, size, size), everything, start))
+        painted = self._painted(torch.zeros(count, 3, size, size), everything, start)
+        return to_images(painted, signed=True)
 
     def inpaint(self, images: Pixels, masks: Floats, *, seed: int) -> Pixels:
         """See :meth:`FaceInpainter.inpaint`; pixels outside the masks stay as they came."""
         size = self.config.size_px
-        taken = np.stack([_sized(one, size, cv2.INTER_AREA) for one in images])
-        known = torch.from_numpy(np.stack([_sized(one, size, cv2.INTER_NEAREST) for one in masks]))
-        region = (known > 0.5).float()[:, None]
+        taken = to_pixels(np.stack([resized(one, size) for one in images]), signed=True)
+        wanted = (np.asarray(masks) > 0.5).astype(np.float32)
+        small = torch.from_numpy(np.stack([resized(one, size) for one in wanted]))
+        region = (small > 0.5).float()[:, None]
         start = torch.randn(len(taken), 3, size, size, generator=seeded(seed))
-        painted = to_images(self._painted(to_pixels(taken), region, start))
-        side = images.shape[1]
-        laid = np.stack([_sized(one, side, cv2.INTER_CUBIC) for one in painted])
-        return np.where(np.asarray(masks)[..., None] > 0.5, laid, images).astype(np.uint8)
+        painted = to_images(self._painted(taken, region, start), signed=True)
+        laid = np.stack([resized(one, images.shape[1]) for one in painted])
+        return np.where(wanted[..., None] > 0, laid, images).astype(np.uint8)
 
     @torch.no_grad()
     def _painted(self, faces: Tensor, masks: Tensor, start: Tensor) -> Tensor:
@@ -220,7 +216,7 @@ class Diffusion(FaceMaker, FaceInpainter):
     @torch.no_grad()
     def held_out_figures(self) -> Figures:
         """Errors on held-out faces at fixed times with fixed noise; lower is better."""
-        faces = to_pixels(self._held_out[:_JUDGED_FACES])
+        faces = to_pixels(self._held_out[:_JUDGED_FACES], signed=True)
         noise = torch.randn(faces.shape, generator=seeded(0))
         everything, regions = torch.ones_like(faces[:, :1]), self._held_out_regions[: len(faces)]
         errors: dict[str, list[float]] = {"denoising_error": [], "region_error": []}
@@ -236,35 +232,12 @@ class Diffusion(FaceMaker, FaceInpainter):
         faces = self._held_out[:_SHOWN]
         masks = self._held_out_regions[: len(faces), 0].numpy()
         cut = np.where(masks[..., None] > 0.5, 128, faces).astype(np.uint8)
-        return sheet_of([*whole, *faces, *cut, *self.inpaint(faces, masks, seed=1)], _SHOWN)
+        return in_rows([*whole, *faces, *cut, *self.inpaint(faces, masks, seed=1)], _SHOWN)
 
     @cached_property
     def _held_out_regions(self) -> Tensor:
-        assert self.material is not None  # noqa: S101 - the engine trains with material only
         size = self.config.size_px
-        points = landmarks_of(self.material.held_out, size)
         kinds = ("mouth", "inner_hull", "eyes_and_nose", "lower_face")
         drawn = [face_mask(one, size, size, kind=kinds[number % 4], grow=0.06)
-                 for number, one in enumerate(points)]  # fmt: skip
+                 for number, one in enumerate(self._held_out_landmarks)]  # fmt: skip
         return torch.from_numpy(np.stack(drawn))[:, None]
-
-    @cached_property
-    def _faces(self) -> Pixels:
-        assert self.material is not None  # noqa: S101
-        return faces_of(self.material.tracks, self.config.size_px)
-
-    @cached_property
-    def _landmarks(self) -> Floats:
-        assert self.material is not None  # noqa: S101
-        return landmarks_of(self.material.tracks, self.config.size_px)
-
-    @cached_property
-    def _held_out(self) -> Pixels:
-        assert self.material is not None  # noqa: S101
-        return faces_of(self.material.held_out, self.config.size_px)
-
-
-def _sized(plane: Any, size_px: int, kind: int) -> Any:
-    if plane.shape[0] == size_px:
-        return plane
-    return cv2.resize(plane, (size_px, size_px), interpolation=kind)

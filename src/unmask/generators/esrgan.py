@@ -19,29 +19,19 @@ import torch
 from torch import Tensor, nn
 
 from unmask.errors import UsageError
+from unmask.generators._adversarial_losses import feature_distance, frozen, relativistic_loss
 from unmask.generators._degradation import degraded, reduced
-from unmask.generators._dense_residual import (
-    Enlarger,
-    PatchDiscriminator,
-    feature_distance,
-    relativistic_losses,
-)
-from unmask.generators._face_tensors import (
-    channels_last,
-    faces_of,
-    frozen,
-    in_parts,
-    sheet_of,
-    to_images,
-    to_pixels,
-)
+from unmask.generators._dense_residual import Enlarger, SpectralDiscriminator
+from unmask.generators._face_tensors import channels_last, to_images, to_pixels
+from unmask.generators._picture_figures import psnr_db
 from unmask.generators._precision import quick_precision
+from unmask.generators._preview_sheet import in_rows
 from unmask.generators._restoration_figures import (
     average_gradients,
     gradient_cosine,
-    psnr_db,
     texture_error,
 )
+from unmask.generators._trained_on_faces import TrainedOnFaces
 from unmask.generators.base import GENERATORS, Batch, Figures, GeneratorConfig, GeneratorSpec
 from unmask.generators.uses import FaceRestorer
 
@@ -91,7 +81,7 @@ class EsrganConfig(GeneratorConfig):
 
 
 @GENERATORS.register
-class Esrgan(FaceRestorer):
+class Esrgan(TrainedOnFaces, FaceRestorer):
     """See the module's docstring."""
 
     spec: ClassVar[GeneratorSpec] = GeneratorSpec(
@@ -134,7 +124,7 @@ class Esrgan(FaceRestorer):
         return {
             "faithful": channels_last(faithful),
             "sharp": channels_last(sharp),
-            "discriminator": channels_last(PatchDiscriminator(given.width)),
+            "discriminator": channels_last(SpectralDiscriminator(given.width)),
         }
 
     def build_optimisers(self) -> dict[str, torch.optim.Optimizer]:
@@ -159,9 +149,9 @@ class Esrgan(FaceRestorer):
         return cast("Enlarger", self.networks["sharp"])
 
     @property
-    def discriminator(self) -> PatchDiscriminator:
+    def discriminator(self) -> SpectralDiscriminator:
         """Tells real patches from made ones."""
-        return cast("PatchDiscriminator", self.networks["discriminator"])
+        return cast("SpectralDiscriminator", self.networks["discriminator"])
 
     # ------------------------------------------------------------------ training
 
@@ -177,7 +167,7 @@ class Esrgan(FaceRestorer):
         for number in range(count):
             if rng.random() < self.config.degraded_share:
                 small[number] = degraded(large[number], side // 2, rng)
-        return {"small": to_pixels(small), "large": to_pixels(large)}
+        return {"small": to_pixels(small, signed=True), "large": to_pixels(large, signed=True)}
 
     def training_step(self, batch: Batch, step: int) -> Figures:
         """A step of the faithful network, or of the sharp one and its discriminator."""
@@ -187,7 +177,7 @@ class Esrgan(FaceRestorer):
         with quick_precision(_CPU):
             made = self.faithful(small)
         loss = (made - large).abs().mean()
-        self._stepped("faithful", loss)
+        self.descend(loss, "faithful", clip_norm=1.0)
         self.sharp.load_state_dict(self.faithful.state_dict())
         return {"distance": float(loss.detach())}
 
@@ -198,23 +188,16 @@ class Esrgan(FaceRestorer):
                 on_real, real_features = self.discriminator(large)
                 on_made, made_features = self.discriminator(made)
         distance = (made - large).abs().mean()
-        _, maker = relativistic_losses(on_real.detach(), on_made)
-        alike = feature_distance(real_features, made_features)
+        maker = relativistic_loss(on_made, on_real.detach())
+        alike = feature_distance(made_features, real_features)
         weighted = self.config.adversarial * maker + self.config.features * alike
-        self._stepped("sharp", distance + weighted)
+        self.descend(distance + weighted, "sharp", clip_norm=1.0)
         with quick_precision(_CPU):
             on_real, on_made = (self.discriminator(one)[0] for one in (large, made.detach()))
-        judge, _ = relativistic_losses(on_real, on_made)
-        self._stepped("discriminator", judge)
+        judge = relativistic_loss(on_real, on_made)
+        self.descend(judge, "discriminator", clip_norm=1.0)
         parts = {"distance": distance, "maker": maker, "features": alike, "judge": judge}
         return {name: float(value.detach()) for name, value in parts.items()}
-
-    def _stepped(self, name: str, loss: Tensor) -> None:
-        optimiser = self.optimisers[name]
-        optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward([loss])
-        nn.utils.clip_grad_norm_(self.networks[name].parameters(), 1.0)
-        optimiser.step()
 
     # ---------------------------------------------------------------------- use
 
@@ -239,9 +222,9 @@ class Esrgan(FaceRestorer):
         }
         made = [
             torch.func.functional_call(self.faithful, weights, (part,))
-            for part in in_parts(to_pixels(images), _AT_ONCE)
+            for part in torch.split(to_pixels(images, signed=True), _AT_ONCE)
         ]
-        return to_images(torch.cat(made))
+        return to_images(torch.cat(made), signed=True)
 
     # ------------------------------------------------------------------ judging
 
@@ -276,7 +259,7 @@ class Esrgan(FaceRestorer):
             *(self.enlarge(small, sharpness=share) for share in (0, self.config.sharpness, 1)),
             large,
         )
-        return sheet_of([column[row] for row in range(len(large)) for column in columns], 5)
+        return in_rows([column[row] for row in range(len(large)) for column in columns], 5)
 
     def _reduced(self, large: Pixels) -> tuple[Pixels, Pixels]:
         """Held-out faces at half size: plainly, and degraded with a fixed seed."""
@@ -286,13 +269,3 @@ class Esrgan(FaceRestorer):
     @cached_property
     def _average(self) -> Floats:
         return average_gradients(self._faces[:200])
-
-    @cached_property
-    def _faces(self) -> Pixels:
-        assert self.material is not None  # noqa: S101 - the engine trains with material only
-        return faces_of(self.material.tracks, self.config.size_px)
-
-    @cached_property
-    def _held_out(self) -> Pixels:
-        assert self.material is not None  # noqa: S101
-        return faces_of(self.material.held_out, self.config.size_px)

@@ -16,13 +16,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from unmask.generators._swap_networks import (
-    HALVINGS,
-    Decoder,
-    DenseBottleneck,
-    Encoder,
-    quick_layout,
-)
+from unmask.generators._face_tensors import channels_last
+from unmask.generators._swap_networks import HALVINGS, Decoder, DenseBottleneck, Encoder
 from unmask.generators._two_people import SwapConfig, TwoPersonPainter, halves
 from unmask.generators.autoencoder_swap import AutoencoderSwap
 from unmask.generators.base import GENERATORS, GeneratorSpec
@@ -74,4 +69,4 @@ class LiaeSwap(AutoencoderSwap):
 
     def build_networks(self) -> dict[str, nn.Module]:
         """One :class:`SharedDecoder`."""
-        return {"generator": quick_layout(SharedDecoder(self.config))}
+        return {"generator": channels_last(SharedDecoder(self.config))}

@@ -31,7 +31,8 @@ class FaceTrack:
         person: Whose face, as far as the material says; by default the name.
         images: (T, S, S, 3) uint8 RGB crops, upright, cut with ``margin`` by the one alignment
             of :mod:`unmask.forge.alignments`.
-        landmarks: (T, 468, 2) float32 mesh points in the crops' pixels.
+        landmarks: (T, 468, 2) float32 mesh points in the crops' pixels, whose centres have whole
+            numbers.
         pts_s: (T,) float64 times in the film.
         frame_rate: Frames a second that the film had; 0 for a picture.
         audio: (N,) float32 mono at 16 kHz, from the film's time 0, or None.
@@ -82,6 +83,19 @@ class Material:
                 "There is no face to train on.",
                 hint="Give a folder that 'unmask forge extract' wrote, or one of pictures.",
             )
+
+
+def scaled_landmarks(landmarks: Floats, scale: float) -> Floats:
+    """Points in a picture that is ``scale`` times as large.
+
+    The middle of the first pixel is 0, not its corner, so that points go where
+    :func:`cv2.resize` takes the pixels.
+
+    Args:
+        landmarks: (..., 2) in pixels.
+        scale: New side over old side.
+    """
+    return np.asarray((landmarks + 0.5) * scale - 0.5, np.float32)
 
 
 def hold_out_tail(track: FaceTrack, share: float = 0.1) -> tuple[FaceTrack, FaceTrack]:

@@ -21,28 +21,30 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unmask.errors import UsageError
-from unmask.generators._face_pixels import (
-    COLOUR,
-    FACE,
-    PARTS,
-    FaceStock,
+from unmask.generators._adversarial_losses import frozen, least_squares_loss
+from unmask.generators._face_stock import COLOUR, FACE, PARTS, colour_images, stock_of
+from unmask.generators._face_tensors import (
+    channels_last,
     check_side,
-    pixels_of,
-    sheet,
+    faces_of,
     spread,
-    stock_of,
-    to_images,
+    to_pixels,
 )
 from unmask.generators._one_shot_networks import CONTENT_HALVINGS, IdentityEncoder, StyledPainter
 from unmask.generators._patch_discriminator import PatchDiscriminator
+from unmask.generators._person_pairs import of_another_person, of_the_same_person
+from unmask.generators._picture_figures import psnr_db
 from unmask.generators._precision import quick_precision
-from unmask.generators._swap_losses import dssim, face_weight, least_squares_loss, weighted_mean
-from unmask.generators._swap_networks import HALVINGS, quick_layout
+from unmask.generators._preview_sheet import titled_columns
+from unmask.generators._swap_losses import dssim, error_weight, face_weight, weighted_mean
+from unmask.generators._swap_networks import HALVINGS
 from unmask.generators._warped_batch import Warping, recolour, warped_pairs
 from unmask.generators.base import GENERATORS, Batch, Figures, GeneratorConfig, GeneratorSpec
 from unmask.generators.uses import FaceSwapper, PaintedFaces
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from unmask.generators.material import FaceTrack
     from unmask.types import Image
 
@@ -101,6 +103,13 @@ class OneShotSwapConfig(GeneratorConfig):
     cycle_loss: float = 1.0
     adversarial_loss: float = 0.05
 
+    def __post_init__(self) -> None:
+        if self.batch < 2:
+            raise UsageError(
+                f"batch = {self.batch} came; faces are swapped within a batch.",
+                hint="Give a batch of at least 2.",
+            )
+
 
 @GENERATORS.register
 class OneShotSwap(FaceSwapper):
@@ -140,6 +149,11 @@ class OneShotSwap(FaceSwapper):
             self.stock = stock_of(self.material.tracks, 2 * config.size_px)
             self.held_out = self.material.held_out
             self._shown = self.material.held_out or self.material.tracks
+            if len(self.stock.names) < 2:
+                raise UsageError(
+                    f"{self.spec.title} learns from several people, and one came to train on.",
+                    hint="Give more persons: folders or films.",
+                )
             self._rows = [np.flatnonzero(self.stock.person == number)
                           for number in range(len(self.stock.names))]  # fmt: skip
             self.given_facts = {**self.given_facts, "persons": len(self.stock.names)}
@@ -153,7 +167,7 @@ class OneShotSwap(FaceSwapper):
             ),
             "judge": PatchDiscriminator(3, config.judge_width),
         }
-        return {name: quick_layout(network) for name, network in networks.items()}
+        return {name: channels_last(network) for name, network in networks.items()}
 
     def build_optimisers(self) -> dict[str, torch.optim.Optimizer]:
         """One for painter and identity, one for the discriminator."""
@@ -172,7 +186,7 @@ class OneShotSwap(FaceSwapper):
         return self.given_facts
 
     def draw_batch(self, rng: np.random.Generator) -> Batch:
-        """Persons alike often, whatever number of pictures there is of each.
+        """Persons alike often, whatever number of pictures there is of each; two at least.
 
         Returns:
             ``bent`` and ``straight`` (B, 5, S, S) views of one picture each, ``other``
@@ -180,8 +194,11 @@ class OneShotSwap(FaceSwapper):
         """
         config = self.config
         persons = rng.integers(0, len(self._rows), config.batch)
+        if (persons == persons[0]).all():  # nobody to swap with
+            persons[-1] = (persons[0] + rng.integers(1, len(self._rows))) % len(self._rows)
         shown, known = (
-            self._planes([int(rng.choice(self._rows[p])) for p in persons]) for _ in range(2)
+            self.stock.some([int(rng.choice(self._rows[p])) for p in persons]).pixels()
+            for _ in range(2)
         )
         models = shown.flip(0)
         kept = {"jitter": config.jitter, "transfer": config.transfer}
@@ -196,11 +213,8 @@ class OneShotSwap(FaceSwapper):
         return {"bent": bent, "straight": straight, "other": other,
                 "person": torch.from_numpy(persons)}  # fmt: skip
 
-    def _planes(self, rows: list[int]) -> Tensor:
-        return torch.from_numpy(self.stock.planes[rows]).permute(0, 3, 1, 2).float().div(255)
-
     def training_step(self, batch: Batch, step: int) -> Figures:
-        """Reconstruction and identification; after the warm-up also swaps between the batch."""
+        """Reconstruction and identification; after the warm-up also swaps between persons."""
         config, straight = self.config, batch["straight"]
         with quick_precision(straight.device):
             vectors = self._identity(torch.cat([batch["other"], straight])[:, COLOUR])
@@ -212,9 +226,10 @@ class OneShotSwap(FaceSwapper):
             * self._identity.person_loss(vectors, persons, config.margin, config.scale)
         }
         if step > config.warm_up:
-            swapped, more = self._swap_losses(straight, wanted.detach())
+            partners = torch.from_numpy(of_another_person(batch["person"].cpu().numpy()))
+            swapped, more = self._swap_losses(straight, wanted.detach(), partners)
             losses |= more
-        self._descend("generator", torch.stack(list(losses.values())).sum())
+        self.descend(torch.stack(list(losses.values())).sum(), "generator")
         figures = {name: float(value.detach()) for name, value in losses.items()}
         if step > config.warm_up:
             figures["judge"] = self._train_judge(straight[:, COLOUR], swapped)
@@ -223,7 +238,7 @@ class OneShotSwap(FaceSwapper):
     def _likeness(self, painted: Tensor, straight: Tensor) -> dict[str, Tensor]:
         config, wanted = self.config, straight[:, COLOUR]
         face, parts = straight[:, FACE : FACE + 1], straight[:, PARTS : PARTS + 1]
-        weight = face_weight(face, config.background) * (1 + config.parts * parts)
+        weight = error_weight(face, parts, config.background, config.parts)
         far = (painted[:, COLOUR] - wanted).abs()
         return {
             "structure": config.structure_loss * dssim(painted[:, COLOUR], wanted, weight),
@@ -231,17 +246,16 @@ class OneShotSwap(FaceSwapper):
             "mask": (painted[:, 3:] - face).square().mean(),
         }
 
-    def _swap_losses(self, straight: Tensor, vectors: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        config, shown = self.config, straight[:, COLOUR]
-        strangers = vectors.roll(1, 0)
+    def _swap_losses(
+        self, straight: Tensor, vectors: Tensor, partners: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        config, shown, strangers = self.config, straight[:, COLOUR], vectors[partners]
         # Frozen, or the identity network would learn to be pleased.
-        self._identity.requires_grad_(requires_grad=False)
-        with quick_precision(shown.device):
+        with frozen(self._identity), frozen(self._judge), quick_precision(shown.device):
             swapped = self._painter(shown, strangers)[:, COLOUR]
             cosine = (self._identity(swapped) * strangers).sum(1)
             back = self._painter(swapped, vectors)[:, COLOUR]
             judged = self._judge(swapped)
-        self._identity.requires_grad_(requires_grad=True)
         weight = face_weight(straight[:, FACE : FACE + 1], config.background)
         return swapped.detach(), {
             "identity": config.identity_loss * (1 - cosine).mean(),
@@ -254,14 +268,8 @@ class OneShotSwap(FaceSwapper):
             judged = self._judge(torch.cat([real, forged]))
         loss = least_squares_loss(judged[: len(real)], 1.0)
         loss = loss + least_squares_loss(judged[len(real) :], 0.0)
-        self._descend("judge", loss)
+        self.descend(loss, "judge")
         return float(loss.detach())
-
-    def _descend(self, name: str, loss: Tensor) -> None:
-        for optimiser in self.optimisers.values():
-            optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimisers[name].step()
 
     def held_out_figures(self) -> Figures:
         """How well held-out persons are painted as themselves, and as each other.
@@ -269,46 +277,53 @@ class OneShotSwap(FaceSwapper):
         ``psnr_db`` and ``face_psnr_db``: reconstruction, the vector from another picture of the
         person where there is one. ``to_wanted`` and ``to_shown``: mean cosine between the vector
         of a swap and that of the person it should show, and the one it was made from.
-        ``swap_share``: share of swaps that are nearer to the wanted person. The vectors are this
-        run's own; a judge from outside will see less.
+        ``swap_share``: share of swaps that are nearer to the wanted person. These three are
+        missing where one person alone is held out. The vectors are this run's own; a judge from
+        outside will see less.
         """
         if not self.held_out:
             raise UsageError(
                 "There is no held-out person to measure on.", hint="Give more persons."
             )
         stock = stock_of(self.held_out, self.config.size_px)
-        rows = spread(len(stock), _JUDGED_FACES)
-        planes = FaceStock(stock.planes[rows], stock.person[rows], stock.names).pixels(
-            self.config.size_px
-        )
-        colour, face = planes[:, COLOUR], planes[:, FACE : FACE + 1]
+        stock = stock.some(spread(len(stock), _JUDGED_FACES))
+        planes = stock.pixels()
+        colour, face = planes[:, COLOUR], planes[:, FACE]
         vectors = self._vectors(colour)
-        pairs = torch.from_numpy(_others(stock.person[rows]))
-        squares = (self._paint(colour, vectors[pairs])[:, COLOUR] - colour).square()
-        in_face = (squares * face).sum((1, 2, 3)) / (3 * face.sum((1, 2, 3)).clamp_min(1))
-        strangers = vectors.roll(len(vectors) // 2, 0)
+        pairs = torch.from_numpy(of_the_same_person(stock.person))
+        made, real = colour_images(self._paint(colour, vectors[pairs])), colour_images(colour)
+        figures = {"psnr_db": psnr_db(made, real),
+                   "face_psnr_db": psnr_db(made, real, face.numpy())}  # fmt: skip
+        if len(np.unique(stock.person)) < 2:
+            return figures
+        return figures | self._swap_figures(colour, vectors, stock.person)
+
+    def _swap_figures(
+        self, colour: Tensor, vectors: Tensor, person: NDArray[np.int64]
+    ) -> dict[str, float]:
+        strangers = vectors[torch.from_numpy(of_another_person(person))]
         seen = self._vectors(self._paint(colour, strangers)[:, COLOUR])
         to_wanted, to_shown = (seen * strangers).sum(1), (seen * vectors).sum(1)
         return {
-            "psnr_db": float(_decibels(squares.mean((1, 2, 3))).mean()),
-            "face_psnr_db": float(_decibels(in_face).mean()),
             "to_wanted": float(to_wanted.mean()),
             "to_shown": float(to_shown.mean()),
             "swap_share": float((to_wanted > to_shown).float().mean()),
         }
 
     def preview(self) -> Image:
-        """Held-out faces (left) painted as held-out persons (top)."""
-        chosen = [self._shown[n] for n in spread(len(self._shown), 2 * _PREVIEW)]
-        faces = torch.cat([pixels_of(one.part(0, 1), self.config.size_px) for one in chosen])
+        """Held-out persons (left) painted as other held-out persons (top); one, as themselves."""
+        persons = {track.person or track.name: track.part(0, 1) for track in self._shown}
+        tracks = list(persons.values())
+        chosen = [tracks[number] for number in spread(len(tracks), 2 * _PREVIEW)]
+        faces = to_pixels(faces_of(chosen, self.config.size_px), signed=False)
         half = max(1, len(faces) // 2)
         shown, wanted = faces[:half], faces[-half:]
         vectors = self._vectors(wanted)
-        columns = {"shown": to_images(torch.cat([torch.ones_like(shown[:1]), shown]))}
+        columns = {"shown": colour_images(torch.cat([torch.ones_like(shown[:1]), shown]))}
         for number in range(len(wanted)):
             painted = self._paint(shown, vectors[number].expand(len(shown), -1))[:, COLOUR]
-            columns[f"as {number + 1}"] = to_images(torch.cat([wanted[number, None], painted]))
-        return sheet(columns)
+            columns[f"as {number + 1}"] = colour_images(torch.cat([wanted[number, None], painted]))
+        return titled_columns(columns)
 
     def swap(
         self, track: FaceTrack, *, to_other: bool = True, identity: FaceTrack | None = None
@@ -324,13 +339,13 @@ class OneShotSwap(FaceSwapper):
                 f"{self.spec.title} needs a picture of the person to be shown.",
                 hint="Name one with --identity.",
             )
-        known = pixels_of(identity, self.config.size_px)
-        mean = functional.normalize(self._vectors(known).mean(0, keepdim=True))
-        shown = pixels_of(track, self.config.size_px)
-        painted = self._paint(shown, mean.expand(len(shown), -1))
-        return PaintedFaces(
-            to_images(painted[:, COLOUR]), painted[:, 3].cpu().numpy().astype(np.float32)
+        shown, known = (
+            to_pixels(faces_of([one], self.config.size_px), signed=False)
+            for one in (track, identity)
         )
+        mean = functional.normalize(self._vectors(known).mean(0, keepdim=True))
+        painted = self._paint(shown, mean.expand(len(shown), -1))
+        return PaintedFaces(colour_images(painted), painted[:, 3].numpy().astype(np.float32))
 
     @property
     def _painter(self) -> StyledPainter:
@@ -356,16 +371,3 @@ class OneShotSwap(FaceSwapper):
         with torch.inference_mode():
             return torch.cat([self._painter(shown.to(device), vector.to(device)).cpu()
                               for shown, vector in parts])  # fmt: skip
-
-
-def _others(person: np.ndarray) -> np.ndarray:
-    """For each face the row of another face of the same person, or its own."""
-    rows = np.arange(len(person))
-    for number in np.unique(person):
-        own = np.flatnonzero(person == number)
-        rows[own] = np.roll(own, 1)
-    return rows
-
-
-def _decibels(mean_square: Tensor) -> Tensor:
-    return -10 * torch.log10(mean_square.clamp_min(1e-10))

@@ -22,20 +22,18 @@ from torch.nn import functional
 
 from unmask.errors import UsageError
 from unmask.generators._adaptive_augmentation import AdaptiveAugmentation
+from unmask.generators._adversarial_losses import frozen
 from unmask.generators._face_tensors import (
     channels_last,
-    faces_of,
-    frozen,
-    in_parts,
     seeded,
-    sheet_of,
     to_images,
     to_pixels,
 )
 from unmask.generators._precision import quick_precision
+from unmask.generators._preview_sheet import in_rows
 from unmask.generators._sample_figures import crowd_figures
-from unmask.generators._style_gan_networks import Discriminator, Synthesis
-from unmask.generators._style_gan_networks import Mapping as StyleMapping
+from unmask.generators._style_gan_networks import Discriminator, StyleMapping, Synthesis
+from unmask.generators._trained_on_faces import TrainedOnFaces
 from unmask.generators.base import GENERATORS, Batch, Figures, GeneratorConfig, GeneratorSpec
 from unmask.generators.uses import FaceMaker
 
@@ -84,7 +82,7 @@ class StyleGanConfig(GeneratorConfig):
 
 
 @GENERATORS.register
-class StyleGan(FaceMaker):
+class StyleGan(TrainedOnFaces, FaceMaker):
     """See the module's docstring."""
 
     spec: ClassVar[GeneratorSpec] = GeneratorSpec(
@@ -164,7 +162,7 @@ class StyleGan(FaceMaker):
     def draw_batch(self, rng: np.random.Generator) -> Batch:
         """Real faces; mirroring is part of the augmentation."""
         chosen = rng.integers(0, len(self._faces), self.config.batch)
-        return {"real": to_pixels(self._faces[chosen])}
+        return {"real": to_pixels(self._faces[chosen], signed=True)}
 
     def training_step(self, batch: Batch, step: int) -> Figures:
         """One step of the discriminator, now and then its penalty, one step of the generator."""
@@ -182,10 +180,10 @@ class StyleGan(FaceMaker):
             on_real = self.discriminator(both[: len(real)])
             on_made = self.discriminator(both[len(real) :])
         loss = functional.softplus(on_made).mean() + functional.softplus(-on_real).mean()
-        lost = self._stepped("discriminator", loss)
+        self.descend(loss, "discriminator")
         self.augmentation.adapt(on_real.detach())
         return {
-            "discriminator": lost,
+            "discriminator": float(loss.detach()),
             "certainty": float(self.augmentation.certainty),
             "augmented": float(self.augmentation.probability),
         }
@@ -196,7 +194,8 @@ class StyleGan(FaceMaker):
             logits = self.discriminator(pixels)
         (slope,) = torch.autograd.grad(logits.sum(), pixels, create_graph=True)
         penalty = slope.float().square().sum((1, 2, 3)).mean()
-        self._stepped("discriminator", penalty * (self.config.r1_weight / 2 * self.config.r1_every))
+        weight = self.config.r1_weight / 2 * self.config.r1_every
+        self.descend(penalty * weight, "discriminator")
         return float(penalty.detach())
 
     def _generator_step(self, count: int) -> Figures:
@@ -207,14 +206,8 @@ class StyleGan(FaceMaker):
             with quick_precision(_CPU):
                 logits = self.discriminator(augmented)
             loss = functional.softplus(-logits).mean()
-            return {"generator": self._stepped("generator", loss)}
-
-    def _stepped(self, name: str, loss: Tensor) -> float:
-        optimiser = self.optimisers[name]
-        optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward([loss])
-        optimiser.step()
-        return float(loss.detach())
+        self.descend(loss, "generator")
+        return {"generator": float(loss.detach())}
 
     def _mixed_styles(self, count: int) -> Tensor:
         """(count, styles, W): most pictures take the coarse styles of one code, then another's."""
@@ -285,8 +278,8 @@ class StyleGan(FaceMaker):
     def paint(self, styles: Tensor, *, seed: int) -> Pixels:
         """(N, styles, W) -> (N, S, S, 3) uint8, with the noise of ``seed``."""
         noise = seeded(seed + 1)
-        parts = [self.synthesis(part, noise) for part in in_parts(styles, _AT_ONCE)]
-        return to_images(torch.cat(parts))
+        parts = [self.synthesis(part, noise) for part in torch.split(styles, _AT_ONCE)]
+        return to_images(torch.cat(parts), signed=True)
 
     @property
     def _mean_style(self) -> Tensor:
@@ -305,14 +298,4 @@ class StyleGan(FaceMaker):
     def preview(self) -> Image:
         """Four rows of eight: as learned, and the same truncated to 0.7."""
         as_learned = self.sample(16, seed=1)
-        return sheet_of([*as_learned, *self.sample(16, seed=1, truncation=0.7)], 8)
-
-    @cached_property
-    def _faces(self) -> Pixels:
-        assert self.material is not None  # noqa: S101 - the engine trains with material only
-        return faces_of(self.material.tracks, self.config.size_px)
-
-    @cached_property
-    def _held_out(self) -> Pixels:
-        assert self.material is not None  # noqa: S101
-        return faces_of(self.material.held_out, self.config.size_px)
+        return in_rows([*as_learned, *self.sample(16, seed=1, truncation=0.7)], 8)

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unmask.errors import CorruptMedia, InputError, NotFound, UsageError
-from unmask.generators._face_pixels import check_side
+from unmask.generators._face_tensors import check_side
 from unmask.generators._mel import checked_speech
 from unmask.generators._speaking_film import (
     FRAME_RATE,
@@ -186,9 +186,7 @@ class SyncNet(Generator):
         loss = functional.softplus(-logit[together]).mean()
         if apart.any():
             loss = loss + functional.softplus(logit[apart]).mean()
-        self.optimisers["expert"].zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimisers["expert"].step()
+        self.descend(loss, "expert")
         return {"loss": loss.item(), "scale": expert.scale.item()}
 
     def held_out_figures(self) -> Figures:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
@@ -19,15 +18,16 @@ from torch import Tensor, nn
 from unmask.errors import UsageError
 from unmask.generators._face_tensors import (
     channels_last,
-    faces_of,
     seeded,
-    sheet_of,
     to_images,
     to_pixels,
 )
+from unmask.generators._picture_figures import psnr_db
 from unmask.generators._precision import quick_precision
+from unmask.generators._preview_sheet import in_rows
 from unmask.generators._sample_figures import crowd_figures
 from unmask.generators._swap_losses import dssim
+from unmask.generators._trained_on_faces import TrainedOnFaces
 from unmask.generators.base import GENERATORS, Batch, Figures, GeneratorConfig, GeneratorSpec
 from unmask.generators.uses import FaceMaker
 
@@ -52,7 +52,7 @@ class VaeConfig(GeneratorConfig):
         widest: Most channels.
         code: Numbers in a face's code.
         beta: Weight of the divergence, in nats a pixel and channel.
-        warm_up: Steps over which that weight rises from nothing.
+        warm_up: Steps over which that weight rises from nothing; 0: it is there at once.
         structure: Weight of dissimilarity of structure beside the mean distance.
     """
 
@@ -106,7 +106,7 @@ class VaeDecoder(nn.Module):
 
 
 @GENERATORS.register
-class Vae(FaceMaker):
+class Vae(TrainedOnFaces, FaceMaker):
     """See the module's docstring."""
 
     spec: ClassVar[GeneratorSpec] = GeneratorSpec(
@@ -167,7 +167,7 @@ class Vae(FaceMaker):
         faces = self._faces[rng.integers(0, len(self._faces), self.config.batch)]
         mirrored = rng.random(len(faces)) < 0.5
         faces[mirrored] = faces[mirrored, :, ::-1]
-        return {"faces": to_pixels(faces)}
+        return {"faces": to_pixels(faces, signed=True)}
 
     def training_step(self, batch: Batch, step: int) -> Figures:
         """One step; the divergence's weight rises over the warm-up."""
@@ -176,13 +176,9 @@ class Vae(FaceMaker):
             mean, spread = self.encoder(faces)
             painted = self.decoder(mean + torch.randn_like(mean) * (spread / 2).exp())
         distance, divergence = self._losses(faces, painted, mean, spread)
-        weight = self.config.beta * min(1.0, step / self.config.warm_up)
-        loss = distance + weight * divergence
-        optimiser = self.optimisers["both"]
-        optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward([loss])
-        nn.utils.clip_grad_norm_(self.networks.parameters(), 1.0)
-        optimiser.step()
+        warm = min(1.0, step / self.config.warm_up) if self.config.warm_up else 1.0
+        loss = distance + self.config.beta * warm * divergence
+        self.descend(loss, "both", clip_norm=1.0)
         return {"distance": float(distance.detach()), "divergence": float(divergence.detach())}
 
     def _losses(
@@ -200,27 +196,27 @@ class Vae(FaceMaker):
     def sample(self, count: int, *, seed: int, truncation: float = 1.0) -> Pixels:
         """See :meth:`FaceMaker.sample`; truncation scales the code."""
         code = torch.randn(count, self.config.code, generator=seeded(seed)) * truncation
-        return to_images(self.decoder(code))
+        return to_images(self.decoder(code), signed=True)
 
     @torch.no_grad()
     def reconstruct(self, images: Pixels) -> Pixels:
         """Paint faces again from the means of their codes; (N, S, S, 3), S as configured."""
-        return to_images(self.decoder(self.encoder(to_pixels(images))[0]))
+        code = self.encoder(to_pixels(images, signed=True))[0]
+        return to_images(self.decoder(code), signed=True)
 
     # ------------------------------------------------------------------ judging
 
     @torch.no_grad()
     def held_out_figures(self) -> Figures:
         """The loss on held-out faces (``bound``), its parts, and samples as a crowd."""
-        faces = to_pixels(self._held_out)
+        faces = to_pixels(self._held_out, signed=True)
         mean, spread = self.encoder(faces)
         painted = self.decoder(mean)
         distance, divergence = self._losses(faces, painted, mean, spread)
-        square = (painted - faces).square().mean((1, 2, 3)) / 4
         return {
             "bound": float(distance + self.config.beta * divergence),
             "divergence_nats": float(divergence) * faces[0].numel(),
-            "psnr_db": float((-10 * torch.log10(square)).mean()),
+            "psnr_db": psnr_db(to_images(painted, signed=True), self._held_out),
         } | crowd_figures(self.sample(len(faces), seed=0), self._held_out, self._faces)
 
     def preview(self) -> Image:
@@ -229,17 +225,7 @@ class Vae(FaceMaker):
         samples = self.sample(_SHOWN, seed=1), self.sample(_SHOWN, seed=1, truncation=0.7)
         blank = np.full((_SHOWN - len(faces), *faces.shape[1:]), 255, np.uint8)
         repainted = self.reconstruct(faces)
-        return sheet_of([*faces, *blank, *repainted, *blank, *samples[0], *samples[1]], _SHOWN)
-
-    @cached_property
-    def _faces(self) -> Pixels:
-        assert self.material is not None  # noqa: S101 - the engine trains with material only
-        return faces_of(self.material.tracks, self.config.size_px)
-
-    @cached_property
-    def _held_out(self) -> Pixels:
-        assert self.material is not None  # noqa: S101
-        return faces_of(self.material.held_out, self.config.size_px)
+        return in_rows([*faces, *blank, *repainted, *blank, *samples[0], *samples[1]], _SHOWN)
 
 
 def _widths(size_px: int, width: int, widest: int) -> list[int]:

@@ -23,15 +23,22 @@ from torch.nn import functional
 
 from unmask.errors import UsageError
 from unmask.faces.topology import FACE_OVAL
-from unmask.generators._face_pixels import check_side, sheet, spread, to_images
+from unmask.generators._face_tensors import (
+    check_side,
+    faces_of,
+    landmarks_of,
+    spread,
+    to_images,
+    to_pixels,
+)
 from unmask.generators._mel import checked_speech, columns_at, log_mel
+from unmask.generators._preview_sheet import titled_columns
 from unmask.generators._speaking_film import (
     COLUMNS,
     FRAME_RATE,
     FRAMES,
     WINDOW_S,
     SpeakingFilm,
-    sized,
     speaking_films,
 )
 from unmask.generators.base import GENERATORS, Batch, Figures, GeneratorConfig, GeneratorSpec
@@ -93,10 +100,9 @@ class LipPainter(nn.Module):
 
     Args:
         width: Channels at full size.
-        side: Side of the pictures.
     """
 
-    def __init__(self, width: int, side: int) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
         widths = [width, width * 2, width * 4, width * 8, width * 8]
         self.first = _block(6, width)
@@ -111,7 +117,6 @@ class LipPainter(nn.Module):
             _block(out + into, into) for into, out in reversed(list(pairwise(widths)))
         )
         self.last = nn.Conv2d(width, 3, 3, padding=1)
-        self.side = side
 
     def forward(self, faces: Tensor, speech: Tensor) -> Tensor:
         """Paint.
@@ -173,7 +178,7 @@ class Wav2Lip(LipSyncer):
                 self._expert = good_expert(
                     Path(config.expert), config.expert_accuracy, self.material.margin
                 )
-        return {"generator": LipPainter(config.width, config.size_px)}
+        return {"generator": LipPainter(config.width)}
 
     def build_optimisers(self) -> dict[str, torch.optim.Optimizer]:
         """Adam, as in the paper."""
@@ -209,9 +214,7 @@ class Wav2Lip(LipSyncer):
             share = self.config.sync_weight
             loss = (1 - share) * pixels + share * unlike
             figures["sync"] = unlike.item()
-        self.optimisers["generator"].zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimisers["generator"].step()
+        self.descend(loss, "generator")
         return {"loss": loss.item(), **figures}
 
     @torch.no_grad()
@@ -257,7 +260,9 @@ class Wav2Lip(LipSyncer):
                      self._painted(truth, reference, wrong))  # fmt: skip
             for column, pixels in zip(columns.values(), shown, strict=True):
                 column.append(pixels[_BEFORE])
-        return sheet({name: to_images(torch.stack(some)) for name, some in columns.items()})
+        return titled_columns(
+            {name: to_images(torch.stack(some), signed=False) for name, some in columns.items()}
+        )
 
     @torch.no_grad()
     def dub(self, track: FaceTrack, audio: Floats) -> PaintedFaces:
@@ -276,16 +281,16 @@ class Wav2Lip(LipSyncer):
         until_s = float(track.pts_s[-1])
         speech = checked_speech(audio, track.name, until_s=until_s, shortest_s=WINDOW_S)
         columns = columns_at(log_mel(speech), track.pts_s - _BEFORE / FRAME_RATE, COLUMNS)
-        images, landmarks = sized(track, self.config.size_px)
+        size = self.config.size_px
+        images, landmarks = faces_of([track], size), landmarks_of([track], size)
         made = []
         for first in range(0, len(images), _TOGETHER):
-            pixels = _planes(images[first : first + _TOGETHER])
+            pixels = to_pixels(images[first : first + _TOGETHER], signed=False).contiguous()
             heard = torch.from_numpy(columns[first : first + _TOGETHER])
-            made.append(to_images(self._painted(pixels, pixels, heard)))
+            made.append(to_images(self._painted(pixels, pixels, heard), signed=False))
         painted = np.concatenate(made)
-        half = self.config.size_px // 2
-        painted[:, :half] = images[:, :half]
-        return PaintedFaces(painted, lower_face_masks(landmarks, self.config.size_px))
+        painted[:, : size // 2] = images[:, : size // 2]
+        return PaintedFaces(painted, lower_face_masks(landmarks, size))
 
     def _painted(self, truth: Tensor, reference: Tensor, speech: Tensor) -> Tensor:
         """(B, 3, S, S): what is painted, below the upper half of ``truth``."""
@@ -343,11 +348,12 @@ def _long_enough(films: list[SpeakingFilm], size_px: int) -> list[tuple[Speaking
 
 def _cut(film: SpeakingFilm, masks: Floats, start: int, reference: int) -> tuple[Floats, ...]:
     """Five true frames, references, masks, each frame's speech, and the whole window's."""
-    here, there = slice(start, start + FRAMES), slice(reference, reference + FRAMES)
-    return (
-        _numbers(film.images[here]), _numbers(film.images[there]), masks[here],
-        _speech_of(film, start), film.speech[start : start + 1],
-    )  # fmt: skip
+    shown, other = (
+        to_pixels(film.images[first : first + FRAMES], signed=False).contiguous().numpy()
+        for first in (start, reference)
+    )
+    heard = _speech_of(film, start), film.speech[start : start + 1]
+    return shown, other, masks[start : start + FRAMES], *heard
 
 
 def _speech_of(film: SpeakingFilm, start: int) -> Floats:
@@ -381,13 +387,3 @@ def _held_out_windows(film: SpeakingFilm) -> list[tuple[int, int]]:
 def _masked_l1(made: Tensor, truth: Tensor, mask: Tensor) -> float:
     weight = mask[:, None]
     return float(((made - truth).abs() * weight).sum() / (weight.sum() * 3).clamp_min(1e-6))
-
-
-def _numbers(images: Pixels) -> Floats:
-    """(T, S, S, 3) uint8 -> (T, 3, S, S) 0..1."""
-    planes = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-    return np.asarray(planes, np.float32) / np.float32(255)
-
-
-def _planes(images: Pixels) -> Tensor:
-    return torch.from_numpy(_numbers(images))

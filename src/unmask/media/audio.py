@@ -202,14 +202,21 @@ def _decode(
         pieces.append((start, samples))
         reach = start + len(samples)
 
+    why = ""
     try:
-        for frame in sound.container.decode(sound.streams[0]):
-            for even in resampler.resample(frame):
-                add(even)
+        for packet in sound.container.demux(sound.streams[0]):
+            try:
+                frames = packet.decode()
+            except AV_ERRORS as error:  # what comes after the broken place keeps its time
+                why = why or reason_of(error)
+                continue
+            for frame in frames:
+                for even in resampler.resample(frame):
+                    add(even)
             if reach >= longest:
                 break
         for even in resampler.resample(None):
             add(even)
-    except AV_ERRORS as error:  # what came before the broken place is kept
-        return pieces, reach, reason_of(error)
-    return pieces, reach, ""
+    except AV_ERRORS as error:  # what came before it is kept
+        why = why or reason_of(error)
+    return pieces, reach, why

@@ -13,8 +13,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from unmask.media.audio import OpenSound, open_sound
-from unmask.media.film_open import AV_ERRORS
+from unmask.media.film_open import AV_ERRORS, reason_of
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -26,22 +28,22 @@ _COPIED = {"aac", "mp3", "ac3", "eac3", "alac", "opus"}
 _AAC_RATES_HZ = {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000}
 _AAC_BITS_A_CHANNEL = 96_000
 _CLOCK_S = 1e-4
+# Rounded clocks (milliseconds in Matroska) are no gaps.
+_GAP_S = 0.05
 
 
 class SoundTrack:
     """Sound streams of an open file on their way into an MP4 container.
 
     Sound goes in step with the pictures, so that the file is interleaved and nothing is held
-    in memory.
+    in memory. What is broken on the way is left out, and the sound around it keeps its time;
+    :func:`sound_damage` says beforehand whether something is.
 
     Args:
         sound: The open source.
         output: Where the streams are added; no packet may have been written yet.
         start_s: Second of the source's picture at which the new film begins.
         any_codec: The container carries every codec (Matroska), so all are copied.
-
-    Attributes:
-        damaged: What broke on the way; the sound before it is kept. Empty: nothing.
     """
 
     def __init__(
@@ -52,7 +54,6 @@ class SoundTrack:
         start_s: float = 0.0,
         any_codec: bool = False,
     ) -> None:
-        self.damaged = ""
         self._output = output
         self._zero_s = sound.zero_s + start_s
         # MP4 says by an edit list how much of the first packet is not played. Matroska cannot,
@@ -95,8 +96,8 @@ class SoundTrack:
                 over_s = begins_s if self._whole_packets_only else begins_s + _length_s(packet)
                 if over_s > -_CLOCK_S:
                     yield packet
-        except AV_ERRORS as error:
-            self.damaged = str(error)
+        except AV_ERRORS:  # the sound before the broken place is kept
+            return
 
 
 class _Copied:
@@ -126,12 +127,16 @@ class _Encoded:
         self._stream = output.add_stream("aac", rate=rate, layout=layout)
         self._stream.bit_rate = _AAC_BITS_A_CHANNEL * (1 if layout == "mono" else 2)
         self._resampler = AudioResampler(format="fltp", layout=layout, rate=rate)
-        self._rate, self._zero_s = rate, zero_s
+        self._rate, self._layout, self._zero_s = rate, layout, zero_s
         self._clock: int | None = None
 
     def packets(self, packet: Packet[Any], zero_s: float) -> Iterator[Packet[Any]]:
         del zero_s  # the same for the whole film; frames are shifted, not packets
-        for frame in packet.decode():
+        try:
+            frames = packet.decode()
+        except AV_ERRORS:  # silence takes its place, and what follows is still heard
+            return
+        for frame in frames:
             yield from self._through(frame)
 
     def rest(self) -> Iterator[Packet[Any]]:
@@ -142,12 +147,34 @@ class _Encoded:
 
     def _through(self, frame: Any) -> Iterator[Packet[Any]]:
         for even in self._resampler.resample(frame):
+            at = self._sample_of(even)
             if self._clock is None:
-                at_s = 0.0 if even.pts is None else float(even.pts * (even.time_base or 0))
-                self._clock = round((at_s - self._zero_s) * self._rate)
+                self._clock = round(-self._zero_s * self._rate) if at is None else at
+            elif at is not None and at - self._clock > _GAP_S * self._rate:
+                yield from self._silence(at - self._clock)
             even.pts, even.time_base = self._clock, Fraction(1, self._rate)
             self._clock += even.samples
             yield from self._stream.encode(even)
+
+    def _sample_of(self, frame: Any) -> int | None:
+        """The sample of the new film at which a frame begins, where it says so."""
+        if frame.pts is None or not frame.time_base:
+            return None
+        return round((float(frame.pts * frame.time_base) - self._zero_s) * self._rate)
+
+    def _silence(self, samples: int) -> Iterator[Packet[Any]]:
+        """Zeros where sound is missing: encoders put frames end to end, whatever their times."""
+        from av import AudioFrame
+
+        while samples > 0 and self._clock is not None:
+            count = min(samples, self._rate)
+            zeros = np.zeros((2 if self._layout == "stereo" else 1, count), np.float32)
+            frame = AudioFrame.from_ndarray(zeros, format="fltp", layout=self._layout)
+            frame.sample_rate = self._rate
+            frame.pts, frame.time_base = self._clock, Fraction(1, self._rate)
+            self._clock += count
+            samples -= count
+            yield from self._stream.encode(frame)
 
 
 @contextmanager
@@ -164,6 +191,35 @@ def sound_into(
         return
     with open_sound(path) as sound:
         yield SoundTrack(sound, output) if sound.streams else None
+
+
+def sound_damage(path: str | os.PathLike[str]) -> str:
+    """Say what of a film's sound cannot be carried into another film.
+
+    Packets are read, and decoded where they will have to be encoded anew.
+
+    Returns:
+        What is broken and where; empty: nothing, or there is no sound.
+
+    Raises:
+        InputError: ``path`` cannot be opened.
+    """
+    with open_sound(path) as sound:
+        if not sound.streams:
+            return ""
+        at_s = 0.0
+        try:
+            for packet in sound.container.demux(*sound.streams):
+                if packet.pts is None:
+                    continue
+                at_s = _time_s(packet) - sound.zero_s
+                if packet.is_corrupt:
+                    return f"a broken packet at {at_s:.1f} s"
+                if packet.stream.codec_context.name not in _COPIED:
+                    packet.decode()
+        except AV_ERRORS as error:
+            return f"at {at_s:.1f} s: {reason_of(error)}"
+    return ""
 
 
 def cut_sound(

@@ -125,7 +125,7 @@ def open_media(
     """
     path = Path(path)
     with ExitStack() as stack:
-        file = stack.enter_context(_open_regular(path))
+        file = stack.enter_context(open_regular(path))
         check_bytes(os.fstat(file.fileno()).st_size, limits)
         found = sniff(_read(file, HEAD_BYTES))
         reader = _reader(file, path.name, found, limits)
@@ -150,7 +150,7 @@ def hash_file(path: str | os.PathLike[str]) -> str:
         NotFound, NotAFile, PermissionRefused, EmptyInput: It is no file that can be read.
         CorruptMedia: The disk fails while it is read.
     """
-    with _open_regular(Path(path)) as file:
+    with open_regular(Path(path)) as file:
         return _digest(file)
 
 
@@ -167,7 +167,7 @@ def _reader(file: BinaryIO, name: str, found: Sniffed, limits: Limits) -> Reader
     return PictureReader(file, origin, limits)
 
 
-def _open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BinaryIO:
     """Open for reading, with every way in which that fails told apart.
 
     The type is asked again of the opened file, since a name may change its meaning between;

@@ -16,7 +16,7 @@ from unmask.provenance.credential_state import CredentialState, CredentialStatus
 from unmask.provenance.credentials import Ingredient
 from unmask.provenance.credentials import read as read_credentials
 from unmask.provenance.credentials import sign as sign_credentials
-from unmask.provenance.declaration import ForgeryLabel
+from unmask.provenance.declaration import NEEDS_NO_CONSENT, ForgeryLabel
 from unmask.provenance.labelled import (
     check_label,
     write_labelled_film,
@@ -24,6 +24,7 @@ from unmask.provenance.labelled import (
 )
 
 __all__ = [
+    "NEEDS_NO_CONSENT",
     "CredentialState",
     "CredentialStatus",
     "ForgeryLabel",

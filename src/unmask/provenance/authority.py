@@ -3,7 +3,8 @@
 Nobody else trusts it: a reader elsewhere calls our signatures valid, and trusted only where the
 anchor (``root.pem``) was handed over. What it proves is that the label was not altered and that
 two files come from the same installation. Its names hold a random number and nothing of the user
-or the machine, since they travel with every signed file.
+or the machine, since they travel with every signed file. The authority issues one certificate and
+then its own key is gone: nobody can issue another under the anchor that was handed over.
 
 Source: C2PA specification 2.x, section "X.509 Certificates" (profile of the signing certificate).
 """
@@ -13,17 +14,18 @@ from __future__ import annotations
 import datetime as dt
 import os
 import secrets
-import shutil
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from unmask import settings
 from unmask.errors import IdentityExpired, IdentityUnusable, MissingExtra, UsageError
+from unmask.provenance.certificates import MALFORMED
 
 try:  # this module is imported only where something is signed
     from cryptography import x509
-    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 except ImportError as error:
@@ -32,7 +34,6 @@ except ImportError as error:
 ANCHOR = "root.pem"
 CHAIN = "chain.pem"
 KEY = "leaf.key"
-_ROOT_KEY = "root.key"
 
 # No timestamp authority is asked (that would need the network), so a reader calls a signature
 # invalid from the day on which its certificate runs out: a label must outlive what it labels.
@@ -126,15 +127,19 @@ def load(folder: Path) -> Identity:
     return found
 
 
-def check_anchors(pem: bytes) -> None:
+def check_anchors(pem: bytes) -> bytes:
     """Refuse trust anchors that are not certificates in PEM.
+
+    Returns:
+        The certificates alone, in PEM: what else is in such a file may not even be ASCII.
 
     Raises:
         UsageError: They are malformed, or there are none.
     """
     try:
-        x509.load_pem_x509_certificates(pem)
-    except ValueError as error:
+        found = x509.load_pem_x509_certificates(pem)
+        return b"".join(one.public_bytes(serialization.Encoding.PEM) for one in found)
+    except MALFORMED as error:
         raise UsageError(
             "The trust anchors are malformed: they were to be certificates in PEM.",
             hint="Give a file that begins with -----BEGIN CERTIFICATE-----.",
@@ -158,26 +163,50 @@ def _read(path: Path) -> bytes:
 def _certificates(pem: bytes, path: Path) -> list[x509.Certificate]:
     try:
         return list(x509.load_pem_x509_certificates(pem))
-    except ValueError as error:
+    except MALFORMED as error:
         raise IdentityUnusable(
             f"{path} is malformed: it was to hold certificates in PEM.", hint=_NEW_ONE
         ) from error
 
 
-def _check_key(pem: bytes, leaf: x509.Certificate, folder: Path) -> None:
+def signing_key(pem: bytes, called: str, hint: str) -> ec.EllipticCurvePrivateKey:
+    """Read the one kind of key that signs here: P-256 in PEM, without password.
+
+    Args:
+        pem: The key.
+        called: How messages call it (``The private key``).
+        hint: What to do where it is none.
+
+    Raises:
+        IdentityUnusable: It is malformed, protected, or of another kind.
+    """
     try:
         key = serialization.load_pem_private_key(pem, None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except TypeError as error:
         raise IdentityUnusable(
-            f"{folder / KEY} is malformed: it was to hold a private key in PEM without password.",
-            hint=_NEW_ONE,
+            f"{called} is protected by a password.",
+            hint="Take the password off: openssl pkcs8 -topk8 -nocrypt -in KEY -out NEW",
+        ) from error
+    except MALFORMED as error:
+        raise IdentityUnusable(
+            f"{called} is malformed: a private key in PEM was expected.", hint=hint
         ) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
         raise IdentityUnusable(
-            f"{folder / KEY} holds another kind of key; it was to be one on the curve P-256.",
-            hint=_NEW_ONE,
+            f"{called} is of another kind than a P-256 key (ES256). One is made by: openssl "
+            "ecparam -name prime256v1 -genkey",
+            hint=hint,
         )
-    if key.public_key() != leaf.public_key():
+    return key
+
+
+def _check_key(pem: bytes, leaf: x509.Certificate, folder: Path) -> None:
+    key = signing_key(pem, str(folder / KEY), _NEW_ONE)
+    try:
+        fits = key.public_key() == leaf.public_key()
+    except MALFORMED:
+        fits = False
+    if not fits:
         raise IdentityUnusable(
             f"{folder / KEY} does not belong to the first certificate in {CHAIN}.", hint=_NEW_ONE
         )
@@ -194,42 +223,63 @@ def _check_dates(certificate: x509.Certificate, folder: Path) -> None:
         )
 
 
-def _make(folder: Path) -> None:
-    """Make the four files beside ``folder`` and give them its name in one step.
+@contextmanager
+def kept_beside(folder: Path, files: Mapping[str, bytes]) -> Iterator[Path]:
+    """Write an identity's files beside ``folder``, readable by the user alone.
 
-    Two processes on their first use both get here; the first to finish wins, and the other reads
-    what that one made.
+    Gives the place where they lie; where nothing was raised, it gets the name of ``folder`` in
+    one step.
+
+    Raises:
+        OSError: They cannot be written, or ``folder`` is there and not empty.
     """
-    files = _issue(dt.datetime.now(dt.UTC))
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    beside = Path(tempfile.mkdtemp(prefix=".identity-", dir=folder.parent))  # mode 0700
-    try:
+    with tempfile.TemporaryDirectory(prefix=".identity-", dir=folder.parent) as beside:
+        place = Path(beside) / "identity"
+        place.mkdir(mode=0o700)
         for name, pem in files.items():
-            descriptor = os.open(beside / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            descriptor = os.open(place / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as stream:
                 stream.write(pem)
                 stream.flush()
                 os.fsync(stream.fileno())
-        try:
-            beside.replace(folder)
-        except OSError:
-            if not (folder / CHAIN).is_file():
-                raise
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        yield place
+        place.replace(folder)
+
+
+def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """The key in the one form that the C2PA library reads."""
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def _make(folder: Path) -> None:
+    """Make an identity.
+
+    Two processes on their first use both get here; the first to finish wins, and the other reads
+    what that one made.
+    """
+    try:
+        with kept_beside(folder, _issue(dt.datetime.now(dt.UTC))):
+            pass
+    except OSError:
+        if not (folder / CHAIN).is_file():
+            raise
 
 
 def _issue(now: dt.datetime) -> dict[str, bytes]:
-    """A new authority and one signing certificate, as PEM by file name."""
+    """A new authority and one signing certificate, as PEM by file name; its own key is let go."""
     mark = secrets.token_hex(4)
     root_key, leaf_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     root = _root_certificate(root_key, f"Unmask local authority {mark}", now)
     leaf = _leaf_certificate(leaf_key, f"Unmask signer {mark}", root, root_key, now)
     anchor = root.public_bytes(serialization.Encoding.PEM)
     return {
-        _ROOT_KEY: _pem(root_key),
         ANCHOR: anchor,
-        KEY: _pem(leaf_key),
+        KEY: private_pem(leaf_key),
         CHAIN: leaf.public_bytes(serialization.Encoding.PEM) + anchor,
     }
 
@@ -301,11 +351,3 @@ def _usage(*allowed: str) -> x509.KeyUsage:
         "key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
     )  # fmt: skip
     return x509.KeyUsage(**{use: use in allowed for use in uses})
-
-
-def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )

@@ -6,6 +6,7 @@ number before it goes any further.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -19,6 +20,9 @@ FORGERY = "org.unmask.forgery"
 """Label of our own assertion in the credentials of a forgery."""
 _MAX_TEXTS = 16
 _MAX_GENERATIONS = 16
+# Labels as C2PA numbers them: a version where there is one, and an instance from the second on.
+_ACTIONS = re.compile(r"c2pa\.actions(\.v\d+)?(__\d+)?")
+_OWN = re.compile(re.escape(FORGERY) + r"(__\d+)?")
 # What may be said of an original's credentials without its statement losing its worth.
 _HARMLESS = frozenset({"signingCredential.untrusted"})
 
@@ -50,6 +54,7 @@ class CredentialState(NamedTuple):
         history_source_types: NewsCodes URIs in the manifests of the original, of its original and
             so on, as far as they were sound when they were taken up.
         forgery: Our own assertion, where the file or its original is a forgery of this software.
+        unread: Why nothing could be read of credentials that are there, or None.
     """
 
     status: CredentialStatus
@@ -61,6 +66,7 @@ class CredentialState(NamedTuple):
     signed_at: str | None = None
     history_source_types: tuple[str, ...] = ()
     forgery: Mapping[str, Any] | None = None
+    unread: str | None = None
 
     @property
     def holds(self) -> bool:
@@ -73,9 +79,13 @@ class CredentialState(NamedTuple):
 
         A claim of the opposite is worth nothing here: whoever can sign can lie.
         """
-        stated = {*self.digital_source_types, *self.history_source_types}
-        secure = {text.replace("https://", "http://", 1) for text in stated}
-        return self.holds and (self.forgery is not None or bool(secure & iptc.SYNTHETIC))
+        return self.holds and (self.forgery is not None or bool(self.synthetic_types))
+
+    @property
+    def synthetic_types(self) -> tuple[str, ...]:
+        """The NewsCodes URIs of synthesis among those stated, each once, the newest first."""
+        stated = (*self.digital_source_types[::-1], *self.history_source_types)
+        return tuple(dict.fromkeys(one for one in stated if one in iptc.SYNTHETIC))
 
 
 def state_of(reader: Any) -> CredentialState:
@@ -100,7 +110,7 @@ def state_of(reader: Any) -> CredentialState:
             dict.fromkeys(one for older in history for one in _types(_actions(older)))
         )[:_MAX_TEXTS],
         forgery=next(
-            (said for one in (manifest, *history) for said in _assertions(one, FORGERY)), None
+            (said for one in (manifest, *history) for said in _assertions(one, _OWN)), None
         ),
     )
 
@@ -135,18 +145,19 @@ def _was_sound(ingredient: Mapping[str, Any]) -> bool:
 
 
 def _actions(manifest: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for data in _assertions(manifest, "c2pa.actions"):
+    for data in _assertions(manifest, _ACTIONS):
         yield from (_mapping(action) for action in _list(data.get("actions")))
 
 
-def _assertions(manifest: Mapping[str, Any], label: str) -> Iterator[Mapping[str, Any]]:
+def _assertions(manifest: Mapping[str, Any], label: re.Pattern[str]) -> Iterator[Mapping[str, Any]]:
     for assertion in _list(manifest.get("assertions")):
-        if str(_mapping(assertion).get("label")).startswith(label):
+        if label.fullmatch(str(_mapping(assertion).get("label"))):
             yield _mapping(_mapping(assertion).get("data"))
 
 
 def _types(actions: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    return clean_texts(action.get("digitalSourceType") for action in actions)
+    stated = clean_texts(action.get("digitalSourceType") for action in actions)
+    return tuple(map(iptc.canonical, stated))
 
 
 def _generator(manifest: Mapping[str, Any]) -> str | None:

@@ -11,28 +11,24 @@ Source: C2PA specification 2.x, sections "Actions", "Ingredient" and "Validation
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 
 from unmask import __version__
-from unmask.errors import (
-    CorruptMedia,
-    InputError,
-    LabelFailed,
-    MissingExtra,
-    NotFound,
-    PermissionRefused,
-    UnsupportedMedia,
-)
+from unmask.errors import CorruptMedia, LabelFailed, MissingExtra, UnmaskError, UnsupportedMedia
 from unmask.media.encode import replacing
 from unmask.media.sniff import HEAD_BYTES, sniff
 from unmask.provenance.credential_state import (
+    FORGERY,
     CredentialState,
     CredentialStatus,
     clean_texts,
     state_of,
 )
+from unmask.provenance.strangers_file import opened
+from unmask.types import Limits
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -101,8 +97,8 @@ def sign(  # noqa: PLR0913 - keywords only, one for each thing that is declared
 ) -> None:
     """Write ``source`` with signed credentials to ``destination``, whole or not at all.
 
-    The result is read back, and must be found trusted and to say what was asked, before it takes
-    its name.
+    The result is read back, and must be found trusted and to say what was asked (the source type,
+    and our own assertion word by word), before it takes its name.
 
     Args:
         source: A file in one of :data:`FORMATS`; told by its bytes, not by its name.
@@ -125,16 +121,15 @@ def sign(  # noqa: PLR0913 - keywords only, one for each thing that is declared
         OutputRefused: The destination cannot be written.
         MissingExtra: The packages for signing are not installed.
     """
-    mime = _mime(source)
+    check_ingredient(source)
     _check_parents(action, ingredients)
     identity = identity or _own_identity()
     manifest = _manifest(title, action, digital_source_type, ingredients, assertions or {})
     with replacing(destination) as beside:
-        _sign(source, beside, mime, manifest, ingredients, identity)
-        state = read(beside, identity.anchor_pem)
-        declared = state.digital_source_types[-1:] == (digital_source_type,)
-        if state.status is not CredentialStatus.TRUSTED or not declared:
-            found = ", ".join(state.problems) or "with another source type"
+        _sign(source, beside, manifest, ingredients, identity)
+        state = read(beside, identity.anchor_pem, max_bytes=None)
+        found = _difference(state, digital_source_type, (assertions or {}).get(FORGERY))
+        if found is not None:
             raise LabelFailed(
                 f"{destination.name} was signed, but its credentials read as {state.status} "
                 f"({found}); no file was written.",
@@ -144,32 +139,47 @@ def sign(  # noqa: PLR0913 - keywords only, one for each thing that is declared
             record(beside)
 
 
-def read(path: str | Path, trust_anchors: bytes | None = None) -> CredentialState:
+def read(
+    path: str | Path,
+    trust_anchors: bytes | None = None,
+    *,
+    max_bytes: int | None = Limits().max_bytes,
+) -> CredentialState:
     """Read and check the content credentials of a file.
 
     Args:
         path: A file in one of :data:`FORMATS`; told by its bytes, not by its name.
         trust_anchors: Root certificates in PEM; without them nothing is more than valid.
+        max_bytes: The largest file that is read; None: any size.
+
+    Returns:
+        What is claimed. Credentials on which the reading fails in whatever way are invalid, with
+        the reason in ``unread``: a stranger's file must not stop whoever looks at it.
 
     Raises:
         UnsupportedMedia: The format cannot carry credentials.
+        LimitExceeded: The file is larger than ``max_bytes``.
         CorruptMedia: The file is so broken that it cannot be searched.
         InputError: The file cannot be read.
         UsageError: The trust anchors are not certificates in PEM.
         MissingExtra: The package for content credentials is not installed.
     """
     path = Path(path)
-    mime = _mime(path)
-    c2pa = _c2pa()
-    with _context(c2pa, trust_anchors) as context, path.open("rb") as stream:
-        try:
-            reader = c2pa.Reader.try_create(mime, stream, context=context)
-            if reader is None:
-                return CredentialState(CredentialStatus.ABSENT)
-            with reader:
-                return state_of(reader)
-        except c2pa.C2paError as error:
-            return _unread(path, str(error))
+    with _carrier(path, max_bytes) as (mime, stream):
+        c2pa = _c2pa()
+        with _context(c2pa, trust_anchors) as context:
+            try:
+                reader = c2pa.Reader.try_create(mime, stream, context=context)
+                if reader is None:
+                    return CredentialState(CredentialStatus.ABSENT)
+                with reader:
+                    return state_of(reader)
+            except c2pa.C2paError as error:
+                return _unread(path, str(error))
+            except UnmaskError:
+                raise
+            except Exception as error:  # whatever strangers can make the library do
+                return _unread(path, f"{type(error).__name__}: {error}")
 
 
 def check_ingredient(path: Path) -> None:
@@ -179,8 +189,8 @@ def check_ingredient(path: Path) -> None:
         UnsupportedMedia: The format cannot carry credentials.
         InputError: It cannot be read.
     """
-    _mime(Path(path))
-    _c2pa()
+    with _carrier(Path(path), None):
+        _c2pa()
 
 
 def _unread(path: Path, problem: str) -> CredentialState:
@@ -190,27 +200,38 @@ def _unread(path: Path, problem: str) -> CredentialState:
             f"{path.name} is broken or cut short, so it cannot be searched for credentials.",
             hint="Get the file again from where it came from.",
         )
-    elsewhere = problem.startswith(_REMOTE)
-    status = CredentialStatus.ABSENT if elsewhere else CredentialStatus.INVALID
-    return CredentialState(status, problems=clean_texts([problem]))
+    said = clean_texts([problem])
+    if problem.startswith(_REMOTE):
+        return CredentialState(CredentialStatus.ABSENT, problems=said)
+    unread = next(iter(said), "nothing can be read")
+    return CredentialState(CredentialStatus.INVALID, problems=said, unread=unread)
 
 
-def _mime(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            mime = sniff(stream.read(HEAD_BYTES)).mime
-    except FileNotFoundError as error:
-        raise NotFound(f"There is no file {path}.", hint="Check the path.") from error
-    except PermissionError as error:
-        raise PermissionRefused(f"{path} may not be read.", hint="Check its rights.") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
-    if mime not in FORMATS:
-        raise UnsupportedMedia(
-            f"{path.name} is {mime}, which cannot carry content credentials.",
-            hint=f"These can: {', '.join(FORMATS.values())}. Save it as one of them first.",
-        )
-    return mime
+@contextmanager
+def _carrier(path: Path, max_bytes: int | None) -> Iterator[tuple[str, BinaryIO]]:
+    """The media type of a file that can carry credentials, and the file, opened at its start."""
+    with opened(path, max_bytes=max_bytes) as stream:
+        mime = sniff(stream.read(HEAD_BYTES)).mime
+        if mime not in FORMATS:
+            raise UnsupportedMedia(
+                f"{path.name} is {mime}, which cannot carry content credentials.",
+                hint=f"These can: {', '.join(FORMATS.values())}. Save it as one of them first.",
+            )
+        stream.seek(0)
+        yield mime, stream
+
+
+def _difference(
+    state: CredentialState, source_type: str, said: Mapping[str, Any] | None
+) -> str | None:
+    """What of a file just signed does not read as it was to be, or None."""
+    if state.status is not CredentialStatus.TRUSTED:
+        return ", ".join(state.problems) or "not trusted"
+    if state.digital_source_types[-1:] != (source_type,):
+        return "with another source type"
+    if said is not None and state.forgery != said:
+        return "with another statement of the forgery"
+    return None
 
 
 def _check_parents(action: Action, ingredients: Sequence[Ingredient]) -> None:
@@ -262,7 +283,6 @@ def _id(index: int) -> str:
 def _sign(
     source: Path,
     destination: Path,
-    mime: str,
     manifest: dict[str, Any],
     ingredients: Sequence[Ingredient],
     identity: Identity,
@@ -283,11 +303,9 @@ def _sign(
                     "instance_id": _id(i),
                     "label": _id(i),
                 }
-                path = Path(one.path)
-                kind = _mime(path)
-                with path.open("rb") as stream:
+                with _carrier(Path(one.path), None) as (kind, stream):
                     builder.add_ingredient(facts, kind, stream)
-            with source.open("rb") as unsigned, destination.open("w+b") as signed:
+            with destination.open("w+b") as signed, _carrier(source, None) as (mime, unsigned):
                 builder.sign(signer, mime, unsigned, signed)
     except c2pa.C2paError as error:
         raise LabelFailed(
@@ -302,8 +320,8 @@ def _context(c2pa: ModuleType, trust_anchors: bytes | None) -> Any:
         from unmask.provenance import authority
 
         # The library would take a malformed anchor for a fault of the file.
-        authority.check_anchors(trust_anchors)
-        chosen["trust"] = {"trust_anchors": trust_anchors.decode("ascii")}
+        anchors = authority.check_anchors(trust_anchors)
+        chosen["trust"] = {"trust_anchors": anchors.decode("ascii")}
     return c2pa.Context(c2pa.Settings.from_dict(chosen))
 
 

@@ -17,7 +17,11 @@ from unmask.provenance.credentials import Action, Ingredient
 PAYLOAD_BYTES = 4
 MIN_CONSENT_CHARACTERS = 8
 _MAX_CONSENT_CHARACTERS = 500  # as much as any text that is read out of a file
-_NEED_CONSENT = frozenset({"swap", "reenactment", "lip_sync"})
+NEEDS_NO_CONSENT = frozenset({"synthesis", "restoration"})
+"""Families whose methods show nobody doing or being what they did not or are not.
+
+A list of those that may, not of those that may not: a family that nobody thought of needs one.
+"""
 
 
 class ForgeryLabel(NamedTuple):
@@ -30,11 +34,11 @@ class ForgeryLabel(NamedTuple):
         ingredients: The original (``parentOf``) and what else went in. With an original the
             result is declared as edited, without one as created.
         seed: Of everything random in it, or None.
-        consent: Statement by whom, and to what, the people shown agreed. Required for a swap,
-            reenactment or lip-sync.
+        consent: Statement by whom, and to what, the people shown agreed. Required of every
+            family but those in :data:`NEEDS_NO_CONSENT`.
         facts: More to be declared (run, settings): anything that JSON can hold.
         family: Of the method (``swap``, ``synthesis``, ``restoration`` ...). None: consent is
-            required unless the whole picture is generated.
+            required unless everything in the picture is declared as generated.
     """
 
     title: str
@@ -57,7 +61,7 @@ class ForgeryLabel(NamedTuple):
         """Whether people may be shown doing or being what they did not or are not."""
         if self.family is None:
             return self.digital_source_type != iptc.TRAINED
-        return self.family in _NEED_CONSENT
+        return self.family not in NEEDS_NO_CONSENT
 
 
 def check_consent(label: ForgeryLabel) -> None:

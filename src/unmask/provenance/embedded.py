@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from unmask.errors import InputError, NotFound, PermissionRefused, UnsupportedMedia
+from unmask.errors import EmptyInput, InputError, UnsupportedMedia
 from unmask.media.sniff import HEAD_BYTES, Family, Sniffed, sniff
+from unmask.provenance.strangers_file import opened
 
 _BLOCK_BYTES = 1 << 20
 _XMP_BYTES = 1 << 18  # of one packet; longer ones hold thumbnails, which nobody asks for
@@ -34,10 +35,12 @@ class Embedded(NamedTuple):
     Attributes:
         xmp: RDF elements of XMP packets, as bytes, in order.
         has_credentials: Whether content credentials are in it, or are said to lie elsewhere.
+        searched: Whether the format is one in which both are looked for.
     """
 
     xmp: tuple[bytes, ...]
     has_credentials: bool
+    searched: bool = True
 
 
 def find_embedded(path: Path) -> Embedded:
@@ -47,14 +50,10 @@ def find_embedded(path: Path) -> Embedded:
         InputError: The file cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with opened(path, max_bytes=None) as file:
             return _search(file, _sniffed(file))
-    except FileNotFoundError as error:
-        raise NotFound(f"There is no file {path}.", hint="Check the path.") from error
-    except PermissionError as error:
-        raise PermissionRefused(f"{path} may not be read.", hint="Check its rights.") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except EmptyInput:
+        return Embedded((), has_credentials=False, searched=False)
 
 
 def _sniffed(file: BinaryIO) -> Sniffed | None:
@@ -65,6 +64,8 @@ def _sniffed(file: BinaryIO) -> Sniffed | None:
 
 
 def _search(file: BinaryIO, kind: Sniffed | None) -> Embedded:
+    if kind is None or not _is_searchable(kind):
+        return Embedded((), has_credentials=False, searched=False)
     starts: dict[int, None] = {}
     has_credentials = False
     for offset, block in _blocks(file, kind):
@@ -88,7 +89,11 @@ def _packet(file: BinaryIO, at: int) -> bytes | None:
     return text[: length + len(end)] if length > 0 else None
 
 
-def _blocks(file: BinaryIO, kind: Sniffed | None) -> Iterator[tuple[int, bytes]]:
+def _is_searchable(kind: Sniffed) -> bool:
+    return kind.family is Family.PICTURE or kind.reader in {"mov", "avi"}
+
+
+def _blocks(file: BinaryIO, kind: Sniffed) -> Iterator[tuple[int, bytes]]:
     """The bytes to be searched, with their offset; blocks overlap, so that no marker is cut."""
     for start, end in _regions(file, kind):
         at, before = start, b""
@@ -102,16 +107,14 @@ def _blocks(file: BinaryIO, kind: Sniffed | None) -> Iterator[tuple[int, bytes]]
             before = block[-_OVERLAP_BYTES:]
 
 
-def _regions(file: BinaryIO, kind: Sniffed | None) -> Iterator[tuple[int, int]]:
+def _regions(file: BinaryIO, kind: Sniffed) -> Iterator[tuple[int, int]]:
     """(start, end) of the parts of a file in which metadata may lie."""
     size = file.seek(0, 2)
-    if kind is None:
-        return
     if kind.family is Family.PICTURE:
         yield 0, size
     elif kind.reader == "mov":
         yield from _boxes(file, size)
-    elif kind.reader == "avi":
+    else:
         yield from _chunks(file, size)
 
 

@@ -8,6 +8,7 @@ Source: IPTC NewsCodes "Digital Source Type"; XMP specification part 3 (2020), s
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 import zlib
 from collections.abc import Iterator, Sequence
@@ -62,6 +63,11 @@ OTHER = frozenset(
     }
 )
 """Types that say neither."""
+
+_ANY_TERM = re.compile(
+    r"(?:https?://cv\.iptc\.org/newscodes/digitalsourcetype/)?([A-Za-z]+)/?", re.I
+)
+_BY_LOWER_CASE = {one.removeprefix(_TERMS).lower(): one for one in sorted(SYNTHETIC | REAL | OTHER)}
 
 _JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _PNG_XMP = b"XML:com.adobe.xmp\0\0\0\0\0"  # keyword, not compressed, no language, no translation
@@ -128,7 +134,7 @@ def source_types(packets: Sequence[bytes]) -> tuple[str, ...]:
     """
     stated = [value for packet in packets for value in _stated(packet)]
     cleaned = clean_tags((str(i), value) for i, value in enumerate(stated))
-    return tuple(dict.fromkeys(cleaned.values()))
+    return tuple(dict.fromkeys(map(canonical, cleaned.values())))
 
 
 def of_term(name: str) -> str:
@@ -136,13 +142,18 @@ def of_term(name: str) -> str:
     return _TERMS + name
 
 
+def canonical(stated: str) -> str:
+    """The NewsCodes URI that a text means, as IPTC writes it; any other text as it is.
+
+    Programs write ``https``, a slash at the end, other cases, or the bare term.
+    """
+    found = _ANY_TERM.fullmatch(stated.strip())
+    return stated if found is None else _BY_LOWER_CASE.get(found[1].lower(), stated)
+
+
 def term(source_type: str) -> str:
     """The last part of a NewsCodes URI (``trainedAlgorithmicMedia``), or the text as it is."""
-    return (
-        source_type.removeprefix("https:")
-        .removeprefix("http:")
-        .removeprefix(_TERMS.removeprefix("http:"))
-    )
+    return canonical(source_type).removeprefix(_TERMS)
 
 
 def _stated(packet: bytes) -> Iterator[str]:

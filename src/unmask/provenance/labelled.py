@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unmask.errors import LabelFailed, OutputRefused, UnmaskError, UsageError
-from unmask.media import Sampling, hash_file, open_media, write_film, write_picture
+from unmask.media import hash_file, write_film, write_picture
 from unmask.provenance import iptc
 from unmask.provenance.credential_state import FORGERY
 from unmask.provenance.credentials import check_ingredient, sign
@@ -25,10 +25,11 @@ from unmask.provenance.declaration import (
     payload_of,
     statement,
 )
+from unmask.provenance.marked_file import watermark_in
 from unmask.provenance.visible_mark import with_room_for_labels, with_visible_mark
-from unmask.types import Limits
 
 if TYPE_CHECKING:
+    from unmask.provenance.authority import Identity
     from unmask.types import Image
 
 PICTURES = (".jpg", ".jpeg", ".png")
@@ -56,7 +57,7 @@ def write_labelled_picture(path: str | os.PathLike[str], image: Image, label: Fo
         MissingExtra: The packages for signing are not installed.
     """
     path = Path(path)
-    check_label(path, label, PICTURES)
+    identity = _checked(path, label, PICTURES)
 
     def make(unsigned: Path) -> dict[str, Any]:
         said = statement(label)
@@ -68,7 +69,7 @@ def write_labelled_picture(path: str | os.PathLike[str], image: Image, label: Fo
                 return _with_watermark(said, payload, attempt)
         raise _garbled(path)
 
-    _write(path, make, label)
+    _write(path, make, label, identity)
 
 
 def write_labelled_film(
@@ -96,7 +97,7 @@ def write_labelled_film(
             :func:`write_labelled_picture`. What ``frames`` raises passes through as it is.
     """
     path = Path(path)
-    check_label(path, label, FILMS)
+    identity = _checked(path, label, FILMS)
     source = _Source(frames)
 
     def make(unsigned: Path) -> dict[str, Any]:
@@ -112,7 +113,7 @@ def write_labelled_film(
         return _with_watermark(said, payload, 0)
 
     try:
-        _write(path, make, label)
+        _write(path, make, label, identity)
     except Exception:
         if source.error is not None:  # the labels did not fail: there was nothing to label
             raise source.error from None
@@ -133,7 +134,11 @@ def check_label(
         ConsentMissing, UsageError, InputError, LabelFailed, OutputRefused, MissingExtra: As for
             :func:`write_labelled_picture`.
     """
-    path = Path(path)
+    _checked(Path(path), label, suffixes)
+
+
+def _checked(path: Path, label: ForgeryLabel, suffixes: tuple[str, ...]) -> Identity:
+    """Check what can be checked before any work, and return who will sign."""
     if path.suffix.lower() not in suffixes:
         raise UsageError(
             f"{path.name} cannot be written: {path.suffix or 'a name without an end'} is no format "
@@ -155,7 +160,7 @@ def check_label(
         )
     from unmask.provenance import authority
 
-    authority.identity()
+    return authority.identity()
 
 
 class _Source:
@@ -173,7 +178,9 @@ class _Source:
             raise
 
 
-def _write(path: Path, make: Callable[[Path], dict[str, Any]], label: ForgeryLabel) -> None:
+def _write(
+    path: Path, make: Callable[[Path], dict[str, Any]], label: ForgeryLabel, identity: Identity
+) -> None:
     """Let ``make`` write the marked file and return its statement; declare, sign, give the name."""
     try:
         with tempfile.TemporaryDirectory(prefix=".unmask-", dir=path.parent) as folder:
@@ -188,6 +195,7 @@ def _write(path: Path, make: Callable[[Path], dict[str, Any]], label: ForgeryLab
                 digital_source_type=label.digital_source_type,
                 ingredients=label.ingredients,
                 assertions={FORGERY: said},
+                identity=identity,
                 record=lambda signed: _log(signed, said),
             )
     except UnmaskError as error:
@@ -207,10 +215,10 @@ def _write(path: Path, make: Callable[[Path], dict[str, Any]], label: ForgeryLab
 
 def _log(signed: Path, said: dict[str, Any]) -> None:
     """Record the digest. The file has no name yet: a record too many does no harm."""
-    from unmask.provenance.log import Log
+    from unmask.provenance.log import Log, note_of_forgery
 
-    note = f"{said['method']}, watermark {said['watermark']['payload']}"
-    Log().append("forged", hash_file(signed), note)
+    payload = bytes.fromhex(said["watermark"]["payload"])
+    Log().append("forged", hash_file(signed), note_of_forgery(said["method"], payload))
 
 
 def _declare(unsigned: Path, path: Path, source_type: str) -> None:
@@ -228,19 +236,7 @@ def _watermarked(image: Image, payload: bytes) -> Image:
 
 
 def _payload_in(path: Path) -> bytes | None:
-    """The watermark's payload in a file of ours, or None."""
-    from unmask.provenance import watermark
-
-    reader = watermark.FilmWatermarkReader()
-    sampling = Sampling(frames=_FRAMES_READ_BACK)
-    with open_media(path, limits=Limits(), sampling=sampling) as media:
-        for frame in media.frames():
-            if media.info.kind == "image":
-                reading = watermark.read(frame.image)
-                return reading.payload if reading.found else None
-            reader.add(frame.image)
-    reading = reader.reading()
-    return reading.payload if reading.found else None
+    return watermark_in(path, _FRAMES_READ_BACK).payload
 
 
 def _with_watermark(said: dict[str, Any], payload: bytes, attempt: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Entries are the leaves of a Merkle tree in an SQLite file. A signed tree head st
 up to a moment in 32 bytes; with one that was handed to somebody else, a proof shows later that an
 entry was there by then and that nothing before it was changed since.
 
+The file is readable by the user alone: it tells whoever has a file whether it was here.
 Writers may be many at once: each takes the write lock, adds its entry with the hashes that it
 completes, and commits to the disk. A crash leaves the entry wholly there or not at all.
 """
@@ -11,13 +12,14 @@ completes, and commits to the disk. A crash leaves the entry wholly there or not
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from unmask import __version__, settings
 from unmask.errors import LogUnusable, NotFound, UsageError
@@ -28,6 +30,8 @@ Kind = Literal["forged", "signed", "scanned", "noted"]
 KINDS: tuple[Kind, ...] = ("forged", "signed", "scanned", "noted")
 
 _WAIT_S = 30.0
+_WATERMARK = ", watermark "
+_MAX_METHOD = 100
 _APPLICATION_ID = 0x554E4D4B  # "UNMK": tells a log from any other database
 _TABLES = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -131,18 +135,26 @@ class Log:
                 "SELECT position, entry FROM entries WHERE sha256 = ? ORDER BY position",
                 (checked_sha256(sha256),),
             ).fetchall()
-        return [Placed(position, _entry(leaf)) for position, leaf in rows]
+            return [Placed(position, _entry(leaf)) for position, leaf in rows]
 
-    def find_note(self, text: str) -> list[Placed]:
-        """All entries whose note holds ``text`` (a watermark's payload), oldest first."""
+    def find_watermark(self, payload: bytes) -> list[Placed]:
+        """All forgeries that were written with this watermark, oldest first.
+
+        Only what was recorded by writing it counts: any note can be put into the log by hand.
+        """
         with self._connected() as connection:
             rows = connection.execute(
                 "SELECT position, entry FROM entries WHERE instr(entry, CAST(? AS BLOB)) "
                 "ORDER BY position",
-                (text,),
+                (f"{_WATERMARK}{payload.hex()}",),
             ).fetchall()
-        placed = (Placed(position, _entry(leaf)) for position, leaf in rows)
-        return [one for one in placed if text in one.entry.note]
+            placed = [Placed(position, _entry(leaf)) for position, leaf in rows]
+        return [
+            one
+            for one in placed
+            if one.entry.kind == "forged"
+            and one.entry.note.rpartition(_WATERMARK)[2] == payload.hex()
+        ]
 
     def state(self) -> tuple[str, int, bytes]:
         """Id of this log, number of its entries, and the root over them."""
@@ -176,17 +188,20 @@ class Log:
         Returns:
             The number of entries, and what does not fit: empty if the log is whole.
         """
-        stored: dict[tuple[int, int], bytes] = {}
-        problems = []
+        problems: list[str] = []
         with self._connected() as connection:
+            # What was written into it by force may not even be text.
+            connection.text_factory = lambda data: data.decode("utf-8", "replace")
             # One transaction: what others append meanwhile is not seen.
             connection.execute("BEGIN")
+            stored: dict[tuple[int, int], bytes] = {}
             size = 0
             for position, sha256, leaf in connection.execute(
                 "SELECT position, sha256, entry FROM entries ORDER BY position"
             ):
-                if position != size or _entry(leaf).sha256 != sha256:
-                    problems.append(f"entry {position} is out of place or altered")
+                problem = _problem_of(leaf, sha256) if position == size else "is out of place"
+                if problem is not None:
+                    problems.append(f"entry {position} {problem}")
                     break
                 for level, index, value in merkle.completed_nodes(
                     size, merkle.leaf_hash(leaf), lambda level, at: stored[level, at]
@@ -212,10 +227,12 @@ class Log:
         try:
             if make:
                 self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                with suppress(FileExistsError):  # SQLite would let everybody read it
+                    os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             with closing(
                 sqlite3.connect(self.path, timeout=_WAIT_S, isolation_level=None)
             ) as connection:
-                _prepare(connection)
+                _prepare(connection, make=make)
                 yield connection
         except (sqlite3.Error, OSError) as error:
             raise LogUnusable(
@@ -223,6 +240,11 @@ class Log:
                 hint="Check that it may be written to and has room, or set UNMASK_LOG to another "
                 "file.",
             ) from error
+
+
+def note_of_forgery(method: str, payload: bytes) -> str:
+    """The note by which :meth:`Log.find_watermark` finds a forgery."""
+    return f"{method[:_MAX_METHOD]}{_WATERMARK}{payload.hex()}"
 
 
 def checked_sha256(text: str) -> str:
@@ -240,20 +262,40 @@ def checked_sha256(text: str) -> str:
     return plain
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
-    """Set the connection up; fill a new file. Two who meet a new file both get here."""
-    if _application(connection) == _APPLICATION_ID:
-        connection.execute("PRAGMA synchronous=FULL")
-        return
-    connection.execute("PRAGMA journal_mode=WAL")
+def _prepare(connection: sqlite3.Connection, *, make: bool) -> None:
+    """Set the connection up; fill a new file. Two who meet a new file both get here.
+
+    Nothing is set before it is known that the file is a log or empty: the journal's mode is kept
+    in the file, and that of another program is not ours to change.
+    """
+    if not _is_log(connection):
+        if not make:
+            raise sqlite3.DatabaseError("it is empty, and no log")
+        connection.execute("PRAGMA journal_mode=WAL")
+        _fill(connection)
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def _is_log(connection: sqlite3.Connection) -> bool:
+    """Whether the file is a log, not an empty file.
+
+    Raises:
+        DatabaseError: It is something else.
+    """
+    application = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    if application == _APPLICATION_ID:
+        return True
+    if application or connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        raise sqlite3.DatabaseError("it is a database of another program")
+    return False
+
+
+def _fill(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("BEGIN IMMEDIATE")
-    if _application(connection) == _APPLICATION_ID:
+    if _is_log(connection):  # somebody else was faster
         connection.execute("ROLLBACK")
         return
-    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        connection.execute("ROLLBACK")
-        raise sqlite3.DatabaseError("it is a database of another program")
     for command in _statements(_TABLES + _FOREVER):
         connection.execute(command)
     connection.execute("INSERT INTO facts VALUES ('id', ?)", (secrets.token_hex(16),))
@@ -272,17 +314,16 @@ def _statements(script: str) -> Iterator[str]:
             command = ""
 
 
-def _application(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA application_id").fetchone()[0])
-
-
 def _size(connection: sqlite3.Connection) -> int:
     row = connection.execute("SELECT coalesce(max(position) + 1, 0) FROM entries").fetchone()
     return int(row[0])
 
 
 def _id(connection: sqlite3.Connection) -> str:
-    return str(connection.execute("SELECT value FROM facts WHERE name = 'id'").fetchone()[0])
+    row = connection.execute("SELECT value FROM facts WHERE name = 'id'").fetchone()
+    if row is None:
+        raise sqlite3.DatabaseError("it lacks its id")
+    return str(row[0])
 
 
 def _node_of(connection: sqlite3.Connection) -> merkle.Node:
@@ -290,25 +331,51 @@ def _node_of(connection: sqlite3.Connection) -> merkle.Node:
         row = connection.execute(
             "SELECT hash FROM nodes WHERE level = ? AND position = ?", (level, index)
         ).fetchone()
-        if row is None:
+        value = None if row is None else row[0]
+        if not isinstance(value, bytes):
             raise sqlite3.DatabaseError(f"it lacks the hash of level {level}, place {index}")
-        return bytes(row[0])
+        return value
 
     return node
 
 
-def _entry(leaf: bytes) -> Entry:
+def _entry(leaf: object) -> Entry:
     try:
-        fields: dict[str, Any] = json.loads(leaf)
-        return Entry(**fields)
-    except (ValueError, TypeError) as error:
+        entry = Entry(**json.loads(leaf if isinstance(leaf, bytes) else b""))
+    except (ValueError, TypeError, RecursionError) as error:
         raise sqlite3.DatabaseError(f"an entry was altered ({error})") from error
+    if not all(isinstance(value, str) for value in entry):
+        raise sqlite3.DatabaseError("an entry was altered (it holds more than texts)")
+    return entry
+
+
+def _problem_of(leaf: object, sha256: object) -> str | None:
+    try:
+        return None if _entry(leaf).sha256 == sha256 else "is altered"
+    except sqlite3.DatabaseError:
+        return "is malformed"
 
 
 def _false_heads(
     connection: sqlite3.Connection, size: int, stored: dict[tuple[int, int], bytes]
 ) -> Iterator[str]:
     for at, text in connection.execute("SELECT size, head FROM heads ORDER BY size"):
-        root = merkle.root(at, lambda level, index: stored[level, index]) if at <= size else b""
-        if json.loads(text).get("root") != root.hex():
+        root = _root_in(text)
+        if root is None:
+            yield f"the head that was signed over {at} entries is malformed"
+        elif not 0 <= at <= size or root != _root_over(at, stored):
             yield f"the head that was signed over {at} entries does not fit them"
+
+
+def _root_over(size: int, stored: dict[tuple[int, int], bytes]) -> str:
+    return merkle.root(size, lambda level, index: stored[level, index]).hex()
+
+
+def _root_in(head: object) -> str | None:
+    """The root that a kept head names, or None where it is malformed."""
+    try:
+        found = json.loads(head if isinstance(head, str) else "")
+    except (ValueError, RecursionError):
+        return None
+    root = found.get("root") if isinstance(found, dict) else None
+    return root if isinstance(root, str) else None

@@ -8,8 +8,6 @@ have held since spring shows that the entry was there in spring.
 from __future__ import annotations
 
 import base64
-import binascii
-import itertools
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -20,13 +18,19 @@ import msgspec
 
 from unmask.errors import InvalidProof, MissingExtra, NotFound, PermissionRefused
 from unmask.provenance import merkle
-from unmask.provenance.authority import Identity, check_anchors
+from unmask.provenance.authority import Identity, check_anchors, signing_key
+from unmask.provenance.certificates import (
+    DOES_NOT_HOLD,
+    MALFORMED,
+    leads_to,
+    may_sign,
+    was_valid_at,
+)
 from unmask.provenance.log import Entry, Log, Placed
 
 try:
     from cryptography import x509
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec
 except ImportError as error:
     raise MissingExtra.named("provenance", "Signing and checking tree heads") from error
@@ -35,6 +39,13 @@ _VERSION = 1
 _CONTEXT = b"unmask provenance log, tree head\n"  # no signature of another kind fits
 _ES256 = ec.ECDSA(hashes.SHA256())
 _MAX_BYTES = 1 << 20
+_GIVE = "Give a file that 'unmask provenance log prove' or 'log head' wrote."
+
+
+class _Versioned(msgspec.Struct, frozen=True):
+    """What every document of any version begins with."""
+
+    version: int
 
 
 class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -119,9 +130,7 @@ def sign_head(log: Log, identity: Identity) -> Head:
         NotFound, LogUnusable: There is no log that can be read.
     """
     log_id, size, root = log.state()
-    key = serialization.load_pem_private_key(identity.key_pem, None)
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise TypeError("an identity holds a P-256 key")
+    key = signing_key(identity.key_pem, "The signing key", "Give another identity.")
     unsigned = Head(
         version=_VERSION,
         log=log_id,
@@ -210,15 +219,20 @@ def check_head(head: Head, anchors_pem: bytes | None = None) -> Outcome:
     Raises:
         UsageError: The anchors are malformed.
     """
+    anchors = None
     if anchors_pem is not None:
-        check_anchors(anchors_pem)
-    anchors = None if anchors_pem is None else x509.load_pem_x509_certificates(anchors_pem)
-    chain = _signers(head)
-    if not chain:
-        return Outcome(("the head's signature does not hold",), None if anchors is None else False)
-    problems = [] if _valid_then(chain[0], head.time) else ["it was signed outside its "
-                                                            "certificate's time"]  # fmt: skip
-    return Outcome(tuple(problems), None if anchors is None else _leads_to(chain, anchors))
+        anchors = x509.load_pem_x509_certificates(check_anchors(anchors_pem))
+    problem, chain = _signers(head)
+    if problem is not None:
+        return Outcome((problem,), None if anchors is None else False)
+    problems = []
+    if head.version != _VERSION:
+        problems.append(f"its head has version {head.version}; {_VERSION} was expected")
+    if not all(was_valid_at(one, head.time) for one in chain):
+        problems.append("it was signed outside its certificates' time")
+    if not may_sign(chain[0]):
+        problems.append("its certificate is not one for signing documents")
+    return Outcome(tuple(problems), None if anchors is None else leads_to(chain, anchors))
 
 
 def read_head(path: Path) -> Head:
@@ -249,7 +263,7 @@ def as_json(document: Proof | Head) -> bytes:
 
 def _check_known(log: Log, known: Head) -> None:
     log_id, size, _ = log.state()
-    fits = known.log == log_id and known.size <= size
+    fits = known.log == log_id and 0 <= known.size <= size
     if fits and known.size:
         fits = log.root_over(known.size).hex() == known.root
     if not fits:
@@ -275,68 +289,53 @@ def _continues(proof: Proof, known: Head) -> bool:
     return merkle.is_consistent(shown.size, proof.head.size, *roots, path)
 
 
-def _signers(head: Head) -> list[x509.Certificate]:
-    """The head's certificates, where the first one's key signed it; else none."""
+def _signers(head: Head) -> tuple[str | None, list[x509.Certificate]]:
+    """What is wrong with the head's signature, or None; and the head's certificates."""
     try:
         chain = x509.load_pem_x509_certificates(head.chain_pem.encode())
-        signature = base64.b64decode(head.signature, validate=True)
         public = chain[0].public_key()
-        if isinstance(public, ec.EllipticCurvePublicKey):
-            public.verify(signature, head.said(), _ES256)
-            return chain
-    except (ValueError, binascii.Error, InvalidSignature, IndexError):
-        pass
-    return []
-
-
-def _valid_then(certificate: x509.Certificate, time: str) -> bool:
+    except MALFORMED:
+        return "the head's certificates are malformed, or of a kind that is not known here", []
+    if not isinstance(public, ec.EllipticCurvePublicKey):
+        return "the head was not signed with the kind of key that it was to be (ES256)", []
     try:
-        then = datetime.fromisoformat(time).astimezone(UTC)
-    except ValueError:
-        return False
-    return certificate.not_valid_before_utc <= then <= certificate.not_valid_after_utc
-
-
-def _leads_to(chain: list[x509.Certificate], anchors: list[x509.Certificate]) -> bool:
-    """Whether each certificate was issued by the next, and the last by an anchor (or is one)."""
-    if not all(_issued(below, above) for below, above in itertools.pairwise(chain)):
-        return False
-    return any(one in anchors for one in chain) or any(_issued(chain[-1], one) for one in anchors)
-
-
-def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-        constraints = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
-    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
-        return False
-    return constraints.ca
+        signature = base64.b64decode(head.signature, validate=True)
+        public.verify(signature, head.said(), _ES256)
+    except DOES_NOT_HOLD:
+        return "the head's signature does not hold", []
+    return None, chain
 
 
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(_MAX_BYTES)
+            data = file.read(_MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise NotFound(f"There is no file {path}.", hint="Check the path.") from error
     except OSError as error:
         raise PermissionRefused(f"{path} cannot be read: {error.strerror or error}.") from error
+    if len(data) > _MAX_BYTES:
+        raise InvalidProof(
+            f"{path.name} has more than {_MAX_BYTES} bytes; a proof has a few thousand.",
+            hint=_GIVE,
+        )
+    return data
 
 
 def _decode(data: bytes, kind: type[_Document], path: Path) -> _Document:
     try:
-        found = msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        # First of all: another version has other fields.
+        version = msgspec.json.decode(data, type=_Versioned).version
+        if version != _VERSION:
+            raise InvalidProof(
+                f"{path.name} has version {version}; {_VERSION} was expected.",
+                hint="Read it with the version of Unmask that wrote it.",
+            )
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise InvalidProof(
-            f"{path.name} is no {kind.__name__.lower()} of a provenance log: {error}.",
-            hint="Give a file that 'unmask provenance log prove' or 'log head' wrote.",
+            f"{path.name} is no {kind.__name__.lower()} of a provenance log: {error}.", hint=_GIVE
         ) from error
-    if found.version != _VERSION:
-        raise InvalidProof(
-            f"{path.name} has version {found.version}; {_VERSION} was expected.",
-            hint="Read it with the version of Unmask that wrote it.",
-        )
-    return found
 
 
 def facts_of(proof: Proof) -> Mapping[str, Any]:

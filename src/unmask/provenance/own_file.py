@@ -7,20 +7,16 @@ as anything else: that would be a false label with our own pen.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from unmask.errors import UsageError
-from unmask.media import Sampling, hash_file, open_media
+from unmask.media import hash_file
 from unmask.provenance import iptc
-from unmask.provenance.credential_state import CredentialStatus
+from unmask.provenance.credential_state import CredentialState, CredentialStatus
 from unmask.provenance.credentials import Ingredient, read, sign
 from unmask.provenance.log import Log
-from unmask.types import Limits
+from unmask.provenance.marked_file import watermark_in
 
-if TYPE_CHECKING:
-    from unmask.provenance.watermark import WatermarkReading
-
-_FRAMES = 16
+_BEFORE = "The file before it was signed anew"
 
 
 def declare_own_file(source: Path, destination: Path, source_type: str, title: str) -> None:
@@ -42,8 +38,7 @@ def declare_own_file(source: Path, destination: Path, source_type: str, title: s
         MissingExtra: The packages for signing are not installed.
     """
     state = read(source)
-    if source_type not in iptc.SYNTHETIC:
-        _refuse_whitewash(source, declared=state.declares_synthesis)
+    _refuse_whitewash(source, state, source_type)
     again = state.status is not CredentialStatus.ABSENT
     sign(
         source,
@@ -51,33 +46,31 @@ def declare_own_file(source: Path, destination: Path, source_type: str, title: s
         title=title,
         action="c2pa.published" if again else "c2pa.created",
         digital_source_type=source_type,
-        ingredients=[Ingredient(source, "parentOf", title)] if again else [],
+        ingredients=[Ingredient(source, "parentOf", _BEFORE)] if again else [],
         record=lambda signed: Log().append("signed", hash_file(signed), iptc.term(source_type)),
     )
 
 
-def watermark_in(path: Path) -> WatermarkReading:
-    """Look for our watermark in a picture, or in frames spread over a film.
+def _refuse_whitewash(source: Path, state: CredentialState, source_type: str) -> None:
+    """Refuse to sign as real, or as edited by hand, what is known to be synthetic.
 
-    Raises:
-        InputError: It cannot be read.
-        ModelUnavailable: The bundled network is absent or was altered.
+    One type besides those of synthesis is true of some forgeries: that of captures composed by
+    fixed arithmetic, where the forgery's own statement, which stays in the history, says so.
     """
-    from unmask.provenance import watermark
-
-    reader = watermark.FilmWatermarkReader()
-    with open_media(path, limits=Limits(), sampling=Sampling(frames=_FRAMES)) as media:
-        for frame in media.frames():
-            if media.info.kind == "image":
-                return watermark.read(frame.image)
-            reader.add(frame.image)
-    return reader.reading()
-
-
-def _refuse_whitewash(source: Path, *, declared: bool) -> None:
-    if declared or watermark_in(source).found:
-        known = "its content credentials declare it" if declared else "its watermark says so"
+    if source_type in iptc.SYNTHETIC:
+        return
+    stated = (state.forgery or {}).get("digital_source_type")
+    if state.holds and source_type == stated == iptc.COMPOSITE_CAPTURE:
+        return
+    if state.declares_synthesis or watermark_in(source).found:
+        known = (
+            "its content credentials declare it"
+            if state.declares_synthesis
+            else "its watermark says so"
+        )
         raise UsageError(
             f"{source.name} is synthetic ({known}); it is not signed as anything else.",
-            hint="Give the --source-type that is true, such as trainedAlgorithmicMedia.",
+            hint="Give the --source-type that is true, such as trainedAlgorithmicMedia. A forgery "
+            "that was composed of captures only is signed as compositeCapture from a copy that "
+            "still has its credentials.",
         )

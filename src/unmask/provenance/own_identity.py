@@ -6,8 +6,6 @@ read back as trusted.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +13,11 @@ import numpy as np
 from unmask.errors import IdentityUnusable, LabelFailed, MissingExtra
 from unmask.media import write_picture
 from unmask.provenance import authority, credentials, iptc
+from unmask.provenance.certificates import MALFORMED
 
 try:
     from cryptography import x509
     from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
 except ImportError as error:
     raise MissingExtra.named("provenance", "Signing") from error
 
@@ -42,28 +40,20 @@ def keep_own_identity(
             is an identity already.
         IdentityExpired: A certificate is not valid today.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise IdentityUnusable(
-            f"There is an identity in {folder} already.",
-            hint="Move it away, or set UNMASK_IDENTITY to another folder.",
-        )
     files = {
-        authority.KEY: _as_pkcs8(key_pem),
+        authority.KEY: _checked(key_pem),
         authority.CHAIN: chain_pem,
         authority.ANCHOR: anchor_pem or _root_of(chain_pem),
     }
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.TemporaryDirectory(prefix=".identity-", dir=folder.parent) as beside:
-            place = Path(beside) / "identity"
-            place.mkdir(mode=0o700)
-            for name, pem in files.items():
-                descriptor = os.open(place / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                with os.fdopen(descriptor, "wb") as stream:
-                    stream.write(pem)
+        if folder.exists() and any(folder.iterdir()):
+            raise IdentityUnusable(
+                f"There is an identity in {folder} already.",
+                hint="Move it away, or set UNMASK_IDENTITY to another folder.",
+            )
+        with authority.kept_beside(folder, files) as place:
             found = authority.load(place)
-            _try(found, Path(beside))
-            place.replace(folder)
+            _try(found, place.parent)
     except OSError as error:
         raise IdentityUnusable(
             f"The signing identity cannot be kept in {folder}: {error.strerror or error}.",
@@ -72,36 +62,19 @@ def keep_own_identity(
     return found
 
 
-def _as_pkcs8(pem: bytes) -> bytes:
-    """The key in the one form that the C2PA library reads."""
-    try:
-        key = serialization.load_pem_private_key(pem, None)
-    except TypeError as error:
-        raise IdentityUnusable(
-            f"The private key is protected by a password. {_NOTHING_KEPT}",
-            hint="Take the password off: openssl pkcs8 -topk8 -nocrypt -in KEY -out NEW",
-        ) from error
-    except ValueError as error:
-        raise IdentityUnusable(
-            f"The private key is malformed: PEM was expected. {_NOTHING_KEPT}",
-            hint="Give the file that begins with -----BEGIN PRIVATE KEY-----.",
-        ) from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise IdentityUnusable(
-            f"The private key is of another kind than a P-256 key (ES256). {_NOTHING_KEPT}",
-            hint="Ask for a certificate on such a key: openssl ecparam -name prime256v1 -genkey",
-        )
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
+def _checked(pem: bytes) -> bytes:
+    key = authority.signing_key(
+        pem,
+        "The private key",
+        f"{_NOTHING_KEPT} Give the file that begins with -----BEGIN PRIVATE KEY-----.",
     )
+    return authority.private_pem(key)
 
 
 def _root_of(chain_pem: bytes) -> bytes:
     try:
         last = x509.load_pem_x509_certificates(chain_pem)[-1]
-    except ValueError as error:
+    except MALFORMED as error:
         raise IdentityUnusable(
             f"The certificates are malformed: PEM was expected. {_NOTHING_KEPT}",
             hint="Give the file that begins with -----BEGIN CERTIFICATE-----.",

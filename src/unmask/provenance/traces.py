@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from unmask.errors import InputError
 from unmask.media.origin import clean_tags
+from unmask.provenance.strangers_file import opened
 
 if TYPE_CHECKING:
     from unmask.types import MediaInfo
@@ -57,14 +57,11 @@ def traces_of(path: Path, info: MediaInfo) -> dict[str, str]:
     for tag, text in info.metadata.items():
         if tag.lower() in _TAGS:
             found.setdefault(_TAGS[tag.lower()], text)
-    try:
-        with path.open("rb") as file:
-            if info.mime == "image/jpeg":
-                found.update(_jpeg(file.read(_HEAD_BYTES)))
-            elif info.kind == "video":
-                found.update(_encoder_settings(file))
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+    with opened(path, max_bytes=None) as file:
+        if info.mime == "image/jpeg":
+            found.update(_jpeg(file.read(_HEAD_BYTES)))
+        elif info.kind == "video":
+            found.update(_encoder_settings(file))
     return dict(sorted(clean_tags(found.items()).items()))
 
 

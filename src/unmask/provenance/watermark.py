@@ -38,19 +38,24 @@ if TYPE_CHECKING:
 __all__ = [
     "LOG10_FALSE_ALARM",
     "MIN_PSNR_DB",
+    "MIN_READ_PX",
     "MIN_SIDE_PX",
     "PAYLOAD_BYTES",
     "FilmWatermarkReader",
     "WatermarkReading",
     "embed",
+    "prepare_to_read",
     "read",
+    "readable_copy",
 ]
 
 MIN_SIDE_PX = 128
 MIN_PSNR_DB = 39.0  # but for the rounding to whole grey levels
-_MIN_READ_PX = 32
+MIN_READ_PX = 32
+"""Shorter side below which nothing is looked for: what is left of a mark could not be told."""
 # The networks see the shorter side at a fixed size, so a strip costs by its length.
 _MAX_EMBED_RATIO, _MAX_READ_RATIO = 32, 8
+_COPY_PX = 512
 # What counts as found: one unmarked picture in ten million, by the bound of the search.
 LOG10_FALSE_ALARM = -7.0
 _WEIGHTS = {
@@ -141,7 +146,7 @@ def read(image: Image) -> WatermarkReading:
         ModelUnavailable: The bundled network is absent or was altered.
     """
     _check(image)
-    if min(_sides(image)) < _MIN_READ_PX:
+    if min(_sides(image)) < MIN_READ_PX:
         return _NOTHING
     image = _middle(image)
     whole = _evidence(image, 0)
@@ -149,6 +154,34 @@ def read(image: Image) -> WatermarkReading:
     if found.log10_false_alarm > LOG10_FALSE_ALARM:
         found = _watermark_search.search(_spectra(image, whole))
     return _reading(found)
+
+
+def readable_copy(image: Image) -> Image:
+    """Shrink a picture as far as reading it later does not suffer, to at most 6 MB.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+
+    Returns:
+        (h, w, 3), its middle where it is a strip, with a shorter side of at most 512 px.
+    """
+    image = _middle(image)
+    height, width = _sides(image)
+    shorter_px = min(height, width)
+    if shorter_px <= _COPY_PX:
+        return image
+    size = (width * _COPY_PX // shorter_px, height * _COPY_PX // shorter_px)
+    small: Image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return small
+
+
+def prepare_to_read() -> None:
+    """Compile the reader network, once in a process, so that no reading has to wait for it.
+
+    Raises:
+        ModelUnavailable: The bundled network is absent or was altered.
+    """
+    _session("watermark-reader.onnx")
 
 
 class FilmWatermarkReader:
@@ -168,7 +201,7 @@ class FilmWatermarkReader:
             ModelUnavailable: The bundled network is absent or was altered.
         """
         _check(image)
-        if min(_sides(image)) < _MIN_READ_PX:
+        if min(_sides(image)) < MIN_READ_PX:
             return
         image = _middle(image)
         spectra = _spectra(image, _evidence(image, 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,8 @@ if TYPE_CHECKING:
 
 _STATUS = {
     "absent": "none in the file",
-    "invalid": "invalid: the file or its credentials were changed after signing, or the "
-    "certificate has run out",
+    "invalid": "invalid: the file or its credentials were changed after signing, the certificate "
+    "has run out, or they cannot be read",
     "valid": "valid: unchanged since it was signed, by somebody for whom nobody vouches",
     "trusted": "trusted: unchanged since it was signed by somebody whom a trust anchor vouches for",
     "not_checked": "not checked",
@@ -27,6 +28,8 @@ _TYPES = {
     "digitalCapture": "captured by a digital camera",
     "computationalCapture": "captured by a camera that combines pictures",
 }
+_MAX_TERMS = 4
+_MAX_TEXT = 80
 
 
 def origin_rows(provenance: Provenance) -> list[tuple[str, str]]:
@@ -51,13 +54,15 @@ def _credential_rows(credentials: Credentials) -> Iterator[tuple[str, str]]:
     yield "Content credentials (C2PA)", f"{status}. {credentials.reason or ''}".strip(" .")
     if credentials.signer:
         when = f", {credentials.signed_at}" if credentials.signed_at else ""
-        yield "Signed by", f"{credentials.signer}{when}"
+        yield "Signed by", f"{credentials.signer[:_MAX_TEXT]}{when}"
     if credentials.generator:
         yield "Written by", credentials.generator
-    yield from _types_row("They declare", credentials.digital_source_types)
-    yield from _types_row("Their history declares", credentials.history_source_types)
+    # Of credentials that do not hold, nothing may read like a fact.
+    doubt = " (not counted)" if credentials.status == "invalid" else ""
+    yield from _types_row(f"They declare{doubt}", credentials.digital_source_types)
+    yield from _types_row(f"Their history declares{doubt}", credentials.history_source_types)
     if credentials.forgery_method:
-        yield "Forged with", credentials.forgery_method
+        yield f"Forged with{doubt}", credentials.forgery_method
     if credentials.actions:
         yield "Actions", ", ".join(credentials.actions)
     if credentials.problems:
@@ -65,10 +70,13 @@ def _credential_rows(credentials: Credentials) -> Iterator[tuple[str, str]]:
 
 
 def _types_row(name: str, stated: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The terms that are known in words; of all others the last part, and not more than a few."""
     if stated:
-        terms = [one.rstrip("/").rsplit("/", 1)[-1] for one in stated]
-        yield name, "; ".join(f"{term}: {_TYPES[term]}" if term in _TYPES else term
-                              for term in terms)  # fmt: skip
+        terms = [one.rstrip("/").rsplit("/", 1)[-1][:_MAX_TEXT] for one in stated]
+        said = [f"{term}: {_TYPES[term]}" if term in _TYPES else term for term in terms]
+        if len(said) > _MAX_TERMS:
+            said[_MAX_TERMS:] = [f"and {number(len(stated) - _MAX_TERMS)} more"]
+        yield name, "; ".join(said)
 
 
 def _watermark_words(watermark: WatermarkFinding) -> str:
@@ -78,5 +86,6 @@ def _watermark_words(watermark: WatermarkFinding) -> str:
     if watermark.status == "not_found":
         return f"not found in {frames}"
     chance = watermark.log10_false_alarm
-    odds = f"; in an unmarked picture at most once in 10^{-chance:.0f}" if chance else ""
+    # A bound is rounded to the side on which it still is one.
+    odds = f"; in an unmarked picture at most once in 10^{math.floor(-chance)}" if chance else ""
     return f"found in {frames}, payload {watermark.payload}{odds}"

@@ -9,13 +9,13 @@ decide anything, since anybody can write them.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from unmask.errors import CorruptMedia, MissingExtra, UnmaskError
+from unmask.errors import UnmaskError, UsageError
 from unmask.provenance import iptc
 from unmask.provenance.credential_state import CredentialState, CredentialStatus
 from unmask.provenance.credentials import FORMATS
@@ -27,10 +27,8 @@ from unmask.types import Label, Reason, Verdict
 from unmask.types_of_origin import Credentials, Provenance, WatermarkFinding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from unmask.provenance.watermark import FilmWatermarkReader, WatermarkReading
-    from unmask.types import Frame, MediaInfo
+    from unmask.provenance.embedded import Embedded
+    from unmask.types import MediaInfo
 
 _STATEMENT = (
     "The file itself declares that it is synthetic or was manipulated. That decides the label, "
@@ -40,66 +38,8 @@ _NO_EVIDENCE = (
     "Most files carry no declaration of their origin, and one is lost whenever a file is saved "
     "anew or shared through a platform: that there is none is evidence of nothing."
 )
-# A frame costs about as much as scoring its faces, and the readings of frames add up: few do.
-_EVERY_SAMPLES = 8
-_EVERY_S = 5.0
-_MAX_FRAMES = 8
-
-
-class WatermarkWatch:
-    """Looks for our watermark in some of the frames that pass by.
-
-    Args:
-        info: Of the input.
-        dense: Whether every frame comes, not a sample of them.
-    """
-
-    def __init__(self, info: MediaInfo, *, dense: bool) -> None:
-        self._still = info.kind == "image"
-        self._dense = dense
-        self._seen = 0
-        self._next_s = float("-inf")
-        self._frames = 0
-        self._reader: FilmWatermarkReader | None = None
-        self._finding: WatermarkFinding | None = None
-
-    def watching(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """Pass the frames on as they are, looking at those that are due."""
-        for frame in frames:
-            if self._finding is None and self._is_due(frame):
-                self._look(frame)
-            yield frame
-
-    def finding(self) -> WatermarkFinding:
-        """What was found, once the frames have passed."""
-        if self._finding is not None:
-            return self._finding
-        if self._reader is None:
-            return WatermarkFinding(reason="No frame was decoded.")
-        return _finding(self._reader.reading(), self._frames)
-
-    def _is_due(self, frame: Frame) -> bool:
-        self._seen += 1
-        if self._frames >= _MAX_FRAMES or frame.pts_s < self._next_s:
-            return False
-        if self._dense:
-            self._next_s = frame.pts_s + _EVERY_S
-            return True
-        return self._seen % _EVERY_SAMPLES == 1
-
-    def _look(self, frame: Frame) -> None:
-        try:
-            from unmask.provenance import watermark
-
-            self._frames += 1
-            if self._still:
-                self._finding = _finding(watermark.read(frame.image), 1)
-                return
-            if self._reader is None:
-                self._reader = watermark.FilmWatermarkReader()
-            self._reader.add(frame.image)
-        except UnmaskError as error:
-            self._finding = WatermarkFinding(reason=error.message)
+_MAX_TERMS = 3
+_MAX_NAME = 80
 
 
 def origin_of(
@@ -117,17 +57,25 @@ def origin_of(
         InputError: The file can no longer be read.
         UsageError: The trust anchors are malformed.
     """
+    return origin_and_state(path, info, watermark, trust_anchors)[0]
+
+
+def origin_and_state(
+    path: Path, info: MediaInfo, watermark: WatermarkFinding, trust_anchors: bytes | None = None
+) -> tuple[Provenance, CredentialState]:
+    """As :func:`origin_of`, and the credentials as they were read, with their statement."""
     embedded = find_embedded(path)
-    state, credentials = _credentials(path, info, trust_anchors, present=embedded.has_credentials)
+    state, credentials = _credentials(path, info, trust_anchors, embedded)
     stated = iptc.source_types(embedded.xmp)
-    return Provenance(
+    found = Provenance(
         declared_synthetic=[*_declared_by(state), *_declared_in(watermark)],
         credentials=credentials,
         iptc_source_types=list(stated),
         watermark=watermark,
         traces=traces_of(path, info),
-        notes=[*_notes(state, stated, watermark), _NO_EVIDENCE],
+        notes=[*_not_searched(embedded, info), *_notes(state, stated, watermark), _NO_EVIDENCE],
     )
+    return found, state
 
 
 def decide(verdict: Verdict, provenance: Provenance) -> Verdict:
@@ -144,29 +92,25 @@ def decide(verdict: Verdict, provenance: Provenance) -> Verdict:
     )
 
 
-def _finding(reading: WatermarkReading, frames: int) -> WatermarkFinding:
-    return WatermarkFinding(
-        status="found" if reading.found else "not_found",
-        payload=reading.payload.hex() if reading.payload else None,
-        log10_false_alarm=round(reading.log10_false_alarm, 2),
-        frames=frames,
-    )
-
-
 def _credentials(
-    path: Path, info: MediaInfo, trust_anchors: bytes | None, *, present: bool
+    path: Path, info: MediaInfo, trust_anchors: bytes | None, embedded: Embedded
 ) -> tuple[CredentialState, Credentials]:
     """Check the credentials; the library is not even imported where there can be none."""
     anchors = None if trust_anchors is None else hashlib.sha256(trust_anchors).hexdigest()
     state = CredentialState(CredentialStatus.ABSENT)
-    if not present or info.mime not in FORMATS:
+    if info.mime not in FORMATS:
+        why = f"They cannot be read from {info.mime}"
+        return state, Credentials(status="not_checked", reason=why, trust_anchors=anchors)
+    if not embedded.has_credentials:
         return state, Credentials(status="absent", trust_anchors=anchors)
     try:
-        state = read_credentials(path, trust_anchors)
-    except (MissingExtra, CorruptMedia) as error:
+        state = read_credentials(path, trust_anchors, max_bytes=None)  # the scan has its own limit
+    except UsageError:
+        raise
+    except UnmaskError as error:
         why = f"The file carries content credentials. {error.message} {error.hint}".strip()
         return state, Credentials(status="not_checked", reason=why, trust_anchors=anchors)
-    method = None if state.forgery is None else str(state.forgery.get("method", "not named"))
+    method = None if state.forgery is None else _method(state)
     return state, Credentials(
         status=state.status.value,
         signer=state.signer,
@@ -175,7 +119,7 @@ def _credentials(
         actions=list(state.actions),
         digital_source_types=list(state.digital_source_types),
         history_source_types=list(state.history_source_types),
-        forgery_method=method and method[:100],
+        forgery_method=method,
         problems=list(state.problems),
         trust_anchors=anchors,
     )
@@ -184,20 +128,26 @@ def _credentials(
 def _declared_by(state: CredentialState) -> Iterator[Reason]:
     if not state.declares_synthesis:
         return
-    stated = [*state.digital_source_types, *state.history_source_types]
-    terms = list(dict.fromkeys(map(iptc.term, stated)))
+    terms = list(map(iptc.term, state.synthetic_types))
     if state.forgery is not None:
-        terms.insert(0, f"a forgery ({str(state.forgery.get('method', 'no method named'))[:80]})")
+        terms.insert(0, f"a forgery ({_method(state)})")
+    more = f" and {len(terms) - _MAX_TERMS} more" if len(terms) > _MAX_TERMS else ""
     vouched = (
         "A trust anchor vouches for the signer."
         if state.status is CredentialStatus.TRUSTED
         else "Nobody vouches for the signer; that a file says this of itself is enough."
     )
+    signer = (state.signer or "somebody unnamed")[:_MAX_NAME]
+    # What the reader must know comes before texts of strangers, which may be long.
     yield Reason(
         code="declared_by_credentials",
-        message=f"Its content credentials, signed by {state.signer or 'somebody unnamed'} and "
-        f"unchanged since, declare it as {', '.join(terms)}. {vouched}",
+        message=f"{vouched} Signed content credentials, unchanged since, declare it as "
+        f"{', '.join(terms[:_MAX_TERMS])}{more}; signed by {signer}.",
     )
+
+
+def _method(state: CredentialState) -> str:
+    return str((state.forgery or {}).get("method", "no method named"))[:_MAX_NAME]
 
 
 def _declared_in(watermark: WatermarkFinding) -> Iterator[Reason]:
@@ -210,17 +160,27 @@ def _declared_in(watermark: WatermarkFinding) -> Iterator[Reason]:
         )
 
 
+def _not_searched(embedded: Embedded, info: MediaInfo) -> Iterator[str]:
+    if not embedded.searched:
+        yield f"Source types in tags are not looked for in {info.mime}."
+
+
 def _notes(
     state: CredentialState, stated: tuple[str, ...], watermark: WatermarkFinding
 ) -> Iterator[str]:
     unsigned = [iptc.term(one) for one in stated if one in iptc.SYNTHETIC]
     if unsigned and not state.declares_synthesis:
         yield (
-            f"A tag in the file says {', '.join(unsigned)}: synthetic. No signature covers it, and "
-            "anybody can write it into any picture, so it does not decide the verdict. Ask where "
-            "the file comes from."
+            "A tag that no signature covers says that the file is synthetic; anybody can write it "
+            "into any picture, so it does not decide the verdict. Ask where the file comes from. "
+            f"The tag: {', '.join(unsigned)}."
         )
-    if state.status is CredentialStatus.INVALID:
+    if state.unread is not None:
+        yield (
+            "It carries content credentials that could not be read: they are malformed, or of a "
+            f"kind that is not known here ({state.unread[:200]}). Nothing was counted."
+        )
+    elif state.status is CredentialStatus.INVALID:
         yield (
             "Its content credentials do not fit it: it was changed after it was signed, or they "
             "were. Programs that know nothing of them do that too. What they claim was not counted."
@@ -230,10 +190,12 @@ def _notes(
             "Its content credentials hold and declare no synthesis. Whoever can sign can leave "
             "things out, so this clears nothing."
         )
-    if state.holds and state.forgery is not None and not vouches_for(state.forgery):
+    if not state.holds or state.forgery is None:
+        return
+    if not vouches_for(state.forgery):
         yield "The payload that the credentials name is not that of their own statement."
-    marked = (state.forgery or {}).get("watermark")
-    if isinstance(marked, dict) and watermark.status == "found":
+    marked = state.forgery.get("watermark")
+    if isinstance(marked, Mapping) and watermark.status == "found":
         same = marked.get("payload") == watermark.payload
         yield (
             "Watermark and content credentials name each other."

@@ -6,6 +6,7 @@ import hashlib
 import os
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +30,8 @@ from unmask.scanning.gate import (
     too_many_faces,
 )
 from unmask.scanning.judge import judge_face, judge_input
-from unmask.scanning.origin import WatermarkWatch, decide, origin_of
+from unmask.scanning.origin import decide, origin_of
+from unmask.scanning.watermark_watch import WatermarkWatch
 from unmask.types import SCHEMA_VERSION, DetectorResult, Limits, Method, Problem, Reason, Report
 
 if TYPE_CHECKING:
@@ -98,6 +100,7 @@ class Scanner:
         opened = None if own else open_detector(detector, path)
         assets.ensure(offline=offline, progress=progress)
         self._finder = FaceFinder(max_faces=MAX_FACES)  # compiles while the detector is read
+        _prepare_watermark_reader()
         self.detector: Detector = opened or open_detector()
         self._calibration = _calibration_for(self.detector, fitted, packaged=path is None)
 
@@ -129,7 +132,7 @@ class Scanner:
         with open_media(path, limits=self._limits, sampling=self._sampling) as media:
             dense = self._sampling.frames is None and media.info.kind != "image"
             analyzer = Analyzer(self._finder, self.detector, dense=dense)
-            watch = WatermarkWatch(media.info, dense=dense)
+            watch = WatermarkWatch(media.info)
             with ahead(media.frames(), _depth(media.info)) as frames:
                 evidence = analyzer.run(watch.watching(frames))
             origin = origin_of(Path(path), media.info, watch.finding(), self._trust_anchors)
@@ -290,6 +293,13 @@ def _checked(trust_anchors: bytes | None) -> bytes | None:
 
         authority.check_anchors(trust_anchors)
     return trust_anchors
+
+
+def _prepare_watermark_reader() -> None:
+    from unmask.provenance import watermark
+
+    with suppress(ModelUnavailable):  # each report says so; the rest of a scan does without
+        watermark.prepare_to_read()
 
 
 def _digest(trust_anchors: bytes | None) -> str:

@@ -123,7 +123,8 @@ class _Game:
         with torch.autocast("cpu", torch.bfloat16):
             said = self.judge(painted).float()
         self.judge.requires_grad_(requires_grad=True)
-        return (said - 1).square().mean()
+        loss: Tensor = (said - 1).square().mean()
+        return loss
 
 
 def nested_keep(counts: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from unmask.errors import MissingExtra, UsageError
 
 if TYPE_CHECKING:
     from unmask.forge.merging import MergeSettings
-    from unmask.forge.painters import PaintRequest
+    from unmask.forge.paint_plan import PaintRequest
 
 METHODS = ("landmark_swap",)
 """Methods that need no trained run."""
@@ -95,7 +95,7 @@ def request_of(run: Path | None, given: dict[str, Any]) -> PaintRequest:
         MissingExtra: PyTorch is not installed.
     """
     try:
-        from unmask.forge.painters import PaintRequest
+        from unmask.forge.paint_plan import PaintRequest
     except ModuleNotFoundError as error:
         raise MissingExtra.named("forge", f"Forging (it uses {error.name})") from error
     return PaintRequest(

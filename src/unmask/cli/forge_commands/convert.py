@@ -21,7 +21,8 @@ from unmask.cli.forge_commands._painting import (
 from unmask.errors import UsageError
 
 if TYPE_CHECKING:
-    from unmask.forge.conversion_settings import Converted, ConvertSettings
+    from unmask.forge.conversion_settings import ConvertSettings
+    from unmask.forge.paint_plan import PaintRequest
 
 
 @click.command(short_help="Forge a film or picture with a trained generator, labelled.")
@@ -74,11 +75,16 @@ def command(words: tuple[Path, ...], out: Path, *, quiet: bool, **given: Any) ->
         fresh=given["fresh"],
         crf=given["crf"],
     )
+    driving: Path | None = given["driving"]
+    _check(run, path, out, request, settings, given)
     with download_bar(quiet=quiet) as progress:
         assets.ensure(progress=progress)
     with _polite_kill(), work_bar(quiet=quiet) as on_progress:
-        if given["driving"] is not None:
-            made = _animated(run, path, out, settings, given, on_progress)
+        if driving is not None and run is not None:
+            from unmask.forge.animating import animate
+
+            made = animate(path, driving, out, run, settings, relative=not given["absolute"],
+                           on_progress=on_progress)  # fmt: skip
         else:
             from unmask.forge.converting import convert
 
@@ -90,30 +96,40 @@ def command(words: tuple[Path, ...], out: Path, *, quiet: bool, **given: Any) ->
     return 0
 
 
-def _animated(
+def _check(
     run: Path | None,
-    picture: Path,
+    path: Path,
     out: Path,
+    request: PaintRequest,
     settings: ConvertSettings,
     given: dict[str, Any],
-    on_progress: Any,
-) -> Converted:
+) -> None:
+    """Refuse what cannot be before anything is downloaded, loaded or looked at.
+
+    Raises:
+        ConsentMissing: No statement of consent came where one is needed.
+        UsageError: Options do not fit each other or the generator.
+    """
+    from unmask.forge.animating import checked_animation, refuse_unused
+    from unmask.forge.paint_plan import checked_plan
+
+    if given["driving"] is None:
+        if given["absolute"]:
+            raise UsageError(
+                "--absolute says how motion is transferred, and no --driving film came.",
+                hint="Give --driving FILE, or leave --absolute out.",
+            )
+        checked_plan(path, out, request, settings.consent)
+        return
     if run is None:
         raise UsageError(
             "--driving needs the trained RUN of a motion model.",
             hint="Give RUN and the picture, or leave --driving out.",
         )
-    from unmask.forge.animating import animate
-
-    return animate(
-        picture,
-        given["driving"],
-        out,
-        run,
-        settings,
-        relative=not given["absolute"],
-        on_progress=on_progress,
-    )
+    named = ("identity", "audio", "restore")
+    to_first = [] if request.to_other else ["--to a"]
+    refuse_unused([*(f"--{name}" for name in named if given[name] is not None), *to_first])
+    checked_animation(path, given["driving"], out, run, settings)
 
 
 @contextmanager

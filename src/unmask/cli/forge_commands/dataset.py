@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +14,11 @@ from unmask.cli._errors import printable
 from unmask.errors import MissingExtra, UsageError
 
 if TYPE_CHECKING:
+    from unmask.datasets.faces_of import Loss
     from unmask.forge.forged_data_set import Forged, Progress
 
 _SOMETHING_LEFT_OUT = 3
+_REASONS = 3
 
 
 @click.command(short_help="Make a labelled data set of forged faces, in shards.")
@@ -52,8 +55,8 @@ def command(  # noqa: PLR0913 - one parameter an option
 
     Real and forged faces share source and split; masks and methods are stored beside them. The
     label is in the manifest and not in the pixels, and every shard says that it is synthetic.
-    After a stop or a kill the same call goes on. What could not be forged is listed in
-    left_out.csv and makes the exit code 3.
+    After a stop or a kill the same call goes on. What could not be forged, or gave no face to
+    forge, is listed in left_out.csv with its reason and makes the exit code 3.
     """
     try:
         from unmask.forge.face_forgers import forgers_of
@@ -97,10 +100,19 @@ def _summary(made: Forged) -> str:
     counts = ", ".join(f"{count:,} {method}" for method, count in made.by_method.items())
     parts = [f"{made.faces:,} faces of {made.sources:,} sources: {counts}."]
     if made.losses:
-        parts.append(f"{len(made.losses):,} could not be forged (left_out.csv).")
+        parts.append(f"{len(made.losses):,} losses ({_reasons(made.losses)}); see left_out.csv.")
     if not made.shards_made:
         parts.append("Everything was there already.")
     return printable(" ".join(parts))
+
+
+def _reasons(losses: Sequence[Loss]) -> str:
+    """The commonest reasons, each with its number and its first words."""
+    first = {loss.code: loss.reason for loss in reversed(losses)}
+    counted = Counter(loss.code for loss in losses).most_common()
+    told = [f"{count:,} {code}: {first[code].rstrip('.')}" for code, count in counted[:_REASONS]]
+    more = len(counted) - _REASONS
+    return "; ".join([*told, *([f"{more} other reasons"] if more > 0 else [])])
 
 
 @contextmanager

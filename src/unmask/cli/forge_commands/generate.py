@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -18,12 +18,10 @@ if TYPE_CHECKING:
 
     from unmask.generators.uses import FaceMaker
     from unmask.provenance import ForgeryLabel
-    from unmask.types import Image
 
     Pixels = NDArray[np.uint8]
 
 _MOST = 1024
-_GAP_PX = 2
 
 
 class Edit(click.ParamType):  # type: ignore[type-arg]
@@ -78,38 +76,42 @@ def command(
     """
     try:
         from unmask.forge.labels import label_of_run
+        from unmask.forge.run_record import read_record
         from unmask.forge.training import load_generator
     except ModuleNotFoundError as error:
         raise MissingExtra.named("forge", f"Generating (it uses {error.name})") from error
+    from unmask.forge.conversion_settings import check_names
     from unmask.provenance import check_label
 
-    generator, record = load_generator(run)
-    maker = _maker(generator)
+    check_names(output, run)
+    record = read_record(run)
+    _check_makes_faces(record.method)
     facts = {"truncation": truncation, **{f"edit_{name}": amount for name, amount in edits}}
     label = label_of_run(record, f"{count} faces, seed {seed}")
     label = label._replace(seed=seed, facts={**(label.facts or {}), **facts})
     check_label(output, label)
+    maker = cast("FaceMaker", load_generator(run)[0])
     faces = _made(maker, count, seed, truncation, dict(edits))
     for path in _written(output, faces, label, separate=separate):
         click.echo(str(path))
     return 0
 
 
-def _maker(generator: object) -> FaceMaker:
-    """The generator, if it makes whole faces.
+def _check_makes_faces(method: str) -> None:
+    """Refuse a run of another use.
 
     Raises:
-        UsageError: It does something else.
+        UsageError: Its generator does something else.
     """
     from unmask.generators.base import GENERATORS
     from unmask.generators.uses import FaceMaker
 
-    if isinstance(generator, FaceMaker):
-        return generator
+    generator = GENERATORS.get(method)
+    if issubclass(generator, FaceMaker):
+        return
     makers = ", ".join(cls.spec.id for cls in GENERATORS if issubclass(cls, FaceMaker))
-    title = getattr(getattr(generator, "spec", None), "title", type(generator).__name__)
     raise UsageError(
-        f"The run holds {title}, which makes no whole faces.",
+        f"The run holds {generator.spec.title}, which makes no whole faces.",
         hint=f"Give a run of {makers}; for films there is: unmask forge convert",
     )
 
@@ -141,26 +143,15 @@ def _made(
 
 def _written(output: Path, faces: Pixels, label: ForgeryLabel, *, separate: bool) -> Sequence[Path]:
     from unmask.forge.labels import write_labelled_sheet
+    from unmask.generators._preview_sheet import in_rows
     from unmask.provenance import write_labelled_picture
 
     if not separate:
-        write_labelled_sheet(output, _sheet(faces), label)
+        columns = math.ceil(math.sqrt(len(faces)))  # about as many as rows
+        write_labelled_sheet(output, in_rows(faces, columns), label)
         return [output]
     paths = [output.with_stem(f"{output.stem}-{number:03}") for number in range(1, len(faces) + 1)]
     for number, (path, face) in enumerate(zip(paths, faces, strict=True), 1):
         facts = {**(label.facts or {}), "face": number}
         write_labelled_picture(path, face, label._replace(facts=facts))
     return paths
-
-
-def _sheet(faces: Pixels) -> Image:
-    """Faces in rows, about as many as columns."""
-    import numpy as np
-
-    count, side = len(faces), faces.shape[1] + _GAP_PX
-    columns = math.ceil(math.sqrt(count))
-    sheet = np.full((math.ceil(count / columns) * side, columns * side, 3), 255, np.uint8)
-    for number, face in enumerate(faces):
-        top, left = (number // columns) * side, (number % columns) * side
-        sheet[top : top + side - _GAP_PX, left : left + side - _GAP_PX] = face
-    return sheet

@@ -35,11 +35,14 @@ def command(words: tuple[Path, ...], out: Path, *, frame: int, quiet: bool, **gi
     run, path = run_and_input(words, given["method"])
     request = request_of(run, given)
     from unmask.forge.conversion_settings import ConvertSettings
+    from unmask.forge.paint_plan import checked_plan
     from unmask.forge.preview_sheet import write_preview
+    from unmask.provenance.labelled import PICTURES
 
     settings = ConvertSettings(
         consent=given["consent"], merge=merge_of(given), which=given["which"]
     )
+    checked_plan(path, out, request, settings.consent, suffixes=PICTURES)  # before any download
     with download_bar(quiet=quiet) as progress:
         assets.ensure(progress=progress)
     write_preview(path, out, request, settings, frame=frame)

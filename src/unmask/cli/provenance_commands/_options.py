@@ -7,8 +7,6 @@ from typing import Any
 
 import click
 
-from unmask.errors import NotFound, UsageError
-
 FILE = click.Path(path_type=Path)
 
 anchors_option = click.option(
@@ -16,25 +14,6 @@ anchors_option = click.option(
     help="Root certificates; whom they vouch for is trusted.",
 )  # fmt: skip
 json_option = click.option("--json", "as_json", is_flag=True, help="As JSON.")
-
-
-def read_pem(path: Path | None) -> bytes | None:
-    """The bytes of a PEM file, or None where none was named.
-
-    Raises:
-        NotFound: There is no such file.
-        UsageError: It cannot be read.
-    """
-    if path is None:
-        return None
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise NotFound(f"There is no file {path}.", hint="Check the path.") from error
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be read: {error.strerror or error}.", hint="Give a PEM file."
-        ) from error
 
 
 def echo_json(document: Any) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from unmask import settings
-from unmask.cli.provenance_commands._options import FILE, echo_rows, read_pem
+from unmask.cli._inputs import read_pem
+from unmask.cli.provenance_commands._options import FILE, echo_rows
 from unmask.errors import UsageError
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
+from unmask.cli._inputs import read_pem
 from unmask.cli.provenance_commands._options import (
     FILE,
     anchors_option,
     echo_json,
     echo_rows,
     json_option,
-    read_pem,
 )
 from unmask.errors import NotFound, UsageError
 

@@ -11,6 +11,9 @@ from unmask.provenance import iptc
 
 _TERMS = sorted(map(iptc.term, iptc.SYNTHETIC | iptc.REAL | iptc.OTHER))
 
+# A file's name may tell of people and cases, and would be signed: it is never taken by itself.
+_TITLE = "A picture or film"
+
 
 @click.command(short_help="Declare the origin of a file of your own, and sign it.")
 @click.argument("file", type=FILE)
@@ -18,8 +21,9 @@ _TERMS = sorted(map(iptc.term, iptc.SYNTHETIC | iptc.REAL | iptc.OTHER))
               help="Where the signed copy goes.")  # fmt: skip
 @click.option("--source-type", type=click.Choice(_TERMS), required=True,
               help="How the file came to be (IPTC digital source type).")  # fmt: skip
-@click.option("--title", help="What people are shown.  [default: the file's name]")
-def command(file: Path, output: Path, source_type: str, title: str | None) -> None:
+@click.option("--title", default=_TITLE, show_default=True,
+              help="What people are shown; it is signed and travels with the file.")  # fmt: skip
+def command(file: Path, output: Path, source_type: str, title: str) -> None:
     """Write a copy of FILE with content credentials that say how it came to be.
 
     Credentials that FILE has become part of the history of the copy. The digest of the copy goes
@@ -27,5 +31,5 @@ def command(file: Path, output: Path, source_type: str, title: str | None) -> No
     """
     from unmask.provenance.own_file import declare_own_file
 
-    declare_own_file(file, output, iptc.of_term(source_type), title or file.name)
+    declare_own_file(file, output, iptc.of_term(source_type), title)
     click.echo(f"signed {output} as {source_type}", err=True)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
+from unmask.cli._inputs import read_pem
 from unmask.cli.provenance_commands._options import (
     FILE,
     anchors_option,
     echo_json,
     echo_rows,
     json_option,
-    read_pem,
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ from unmask.errors import NotFound, UsageError
 if TYPE_CHECKING:
     from unmask.provenance import ForgeryLabel
     from unmask.provenance.watermark import WatermarkReading
+
+# Never the file's name: it may tell of people and cases, and would be signed.
+_TITLE, _BEFORE = "A synthetic picture or film", "The file before it was labelled"
 
 
 @click.command(short_help="Look for the invisible watermark, or label a synthetic file.")
@@ -46,14 +50,14 @@ def command(file: Path, *, embed: bool, output: Path | None, method: str | None,
         raise UsageError(
             "-o, --method, --whole and --consent go with --embed.", hint="Add --embed."
         )
-    from unmask.provenance.own_file import watermark_in
+    from unmask.provenance.marked_file import watermark_in
 
     reading = watermark_in(file)
     logged = _logged(reading)
     if as_json:
         echo_json({"found": reading.found, "bit_agreement": round(reading.bit_agreement, 4),
                    "payload": reading.payload.hex() if reading.payload else None,
-                   "log10_false_alarm": round(reading.log10_false_alarm, 2),
+                   "log10_false_alarm": math.ceil(100 * reading.log10_false_alarm) / 100,
                    "log": logged})  # fmt: skip
         return
     echo_rows(_rows(reading, logged))
@@ -62,7 +66,7 @@ def command(file: Path, *, embed: bool, output: Path | None, method: str | None,
 def _rows(reading: WatermarkReading, logged: list[dict[str, Any]]) -> list[tuple[str, str]]:
     if not reading.found or reading.payload is None:
         return [("Watermark", "not found; that is evidence of nothing")]
-    odds = f"10^{reading.log10_false_alarm:.0f}"
+    odds = f"10^{math.ceil(reading.log10_false_alarm)}"  # a bound is rounded upwards
     return [
         ("Watermark", "found: this file was made by Unmask, or from something that was"),
         ("Payload", reading.payload.hex()),
@@ -77,7 +81,7 @@ def _logged(reading: WatermarkReading) -> list[dict[str, Any]]:
     if reading.payload is None:
         return []
     try:
-        named = Log().find_note(f"watermark {reading.payload.hex()}")
+        named = Log().find_watermark(reading.payload)
     except NotFound:
         return []
     return [one.entry._asdict() for one in named]
@@ -110,9 +114,9 @@ def _label_of(file: Path, method: str, *, whole: bool, consent: str | None) -> F
             "The method's name was to be up to 60 plain letters.", hint="Shorten --method."
         )
     return ForgeryLabel(
-        title=file.name,
+        title=_TITLE,
         method=method,
         digital_source_type=iptc.TRAINED if whole else iptc.COMPOSITE_WITH_TRAINED,
-        ingredients=(Ingredient(file, "parentOf", file.name),),
+        ingredients=(Ingredient(file, "parentOf", _BEFORE),),
         consent=consent,
     )

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from unmask.errors import UsageError
+from unmask.generators._face_tensors import faces_of, spread, to_images, to_pixels
 from unmask.generators.base import (
     GENERATORS,
     Batch,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unmask.generators.material import FaceTrack, Material
-    from unmask.types import Floats, Image
+    from unmask.types import Image
 
     Pixels = NDArray[np.uint8]
 
@@ -160,14 +160,17 @@ class FirstOrderMotion(FaceAnimator):
         sources, drivings = [], []
         for _ in range(self.config.batch):
             film = self._films[int(rng.integers(len(self._films)))]
-            pair = _numbers(film[rng.choice(len(film), 2, replace=False)])
+            frames = film[rng.choice(len(film), 2, replace=False)]
             if rng.random() < 0.5:
-                pair = pair[:, :, ::-1]
+                frames = frames[:, :, ::-1]
             light = rng.uniform(0.8, 1.2, 3).astype(np.float32) * np.float32(rng.uniform(0.8, 1.2))
-            pair = (pair * light + np.float32(rng.uniform(-0.1, 0.1))).clip(0, 1)
-            sources.append(pair[0])
-            drivings.append(pair[1])
-        return {"source": _planes(np.stack(sources)), "driving": _planes(np.stack(drivings))}
+            shift = float(np.float32(rng.uniform(-0.1, 0.1)))
+            pixels = to_pixels(frames, signed=False) * torch.from_numpy(light)[:, None, None]
+            source, driving = (pixels + shift).clamp(0, 1).unbind()
+            sources.append(source)
+            drivings.append(driving)
+        return {"source": torch.stack(sources).contiguous(),
+                "driving": torch.stack(drivings).contiguous()}  # fmt: skip
 
     def training_step(self, batch: Batch, step: int) -> Figures:  # noqa: ARG002
         """Reconstruct the driving frames from the sources; bend them for equivariance."""
@@ -185,9 +188,7 @@ class FirstOrderMotion(FaceAnimator):
         if self._features is not None:
             figures["features"] = self._features.difference(made, driving)
             loss = loss + config.feature_weight * figures["features"]
-        self.optimisers["all"].zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimisers["all"].step()
+        self.descend(loss, "all")
         return {"loss": loss.item(), **{name: part.item() for name, part in figures.items()}}
 
     def held_out_figures(self) -> Figures:
@@ -238,19 +239,20 @@ class FirstOrderMotion(FaceAnimator):
                     hint="Give a picture and a film in which a face is found.",
                 )
         size = self.config.size_px
-        return self._moved(_at_size(source, size)[0], _at_size(driving, size), relative=relative)
+        picture = faces_of([source.part(0, 1)], size)[0]
+        return self._moved(picture, faces_of([driving], size), relative=relative)
 
     @torch.no_grad()
     def _moved(self, source: Pixels, frames: Pixels, *, relative: bool) -> Pixels:
         trains = self.networks.training
         self.networks.eval()
         keypoints, generator = self.networks["keypoints"], self.networks["generator"]
-        picture = _planes(_numbers(source[None]))
+        picture = _planes(source[None])
         at: Keypoints = keypoints(picture)
-        first: Keypoints = keypoints(_planes(_numbers(frames[:1])))
+        first: Keypoints = keypoints(_planes(frames[:1]))
         made = []
         for start in range(0, len(frames), _TOGETHER):
-            part = _planes(_numbers(frames[start : start + _TOGETHER]))
+            part = _planes(frames[start : start + _TOGETHER])
             to: Keypoints = keypoints(part)
             if relative:
                 to = transferred(at, to, first)
@@ -258,8 +260,7 @@ class FirstOrderMotion(FaceAnimator):
                 generator(picture.expand(len(part), -1, -1, -1), at.repeated(len(part)), to)
             )
         self.networks.train(trains)
-        pixels = torch.cat(made).permute(0, 2, 3, 1).mul(255).round().clamp(0, 255)
-        return pixels.to(torch.uint8).numpy()
+        return to_images(torch.cat(made), signed=False)
 
 
 def transferred(source: Keypoints, driving: Keypoints, first: Keypoints) -> Keypoints:
@@ -281,7 +282,7 @@ def transferred(source: Keypoints, driving: Keypoints, first: Keypoints) -> Keyp
 
 
 def _films(tracks: Sequence[FaceTrack], size_px: int) -> list[Pixels]:
-    films = [_at_size(track, size_px) for track in tracks if len(track) > 1]
+    films = [faces_of([track], size_px) for track in tracks if len(track) > 1]
     if not films:
         raise UsageError(
             "No film has two frames with a face; motion cannot be learned from pictures.",
@@ -296,13 +297,12 @@ def _held_out_pairs(material: Material, size_px: int) -> list[tuple[str, Pixels,
     pairs = []
     for track in material.held_out:
         seen = track.name in starts
-        frames = _at_size(track, size_px)
-        source = _at_size(starts[track.name].part(0, 1), size_px)[0] if seen else frames[0]
+        frames = faces_of([track], size_px)
+        source = faces_of([starts[track.name].part(0, 1)], size_px)[0] if seen else frames[0]
         driving = frames if seen else frames[1:]
         if len(driving):
-            chosen = np.linspace(0, len(driving) - 1, min(_FRAMES_CHECKED, len(driving)))
             kind = "tails" if seen else "unseen"
-            pairs.append((kind, source, driving[chosen.round().astype(int)]))
+            pairs.append((kind, source, driving[spread(len(driving), _FRAMES_CHECKED)]))
     if not pairs:
         raise UsageError(
             "No held-out film has two frames with a face, so nothing could be measured.",
@@ -311,23 +311,9 @@ def _held_out_pairs(material: Material, size_px: int) -> list[tuple[str, Pixels,
     return pairs
 
 
-def _at_size(track: FaceTrack, size_px: int) -> Pixels:
-    """(T, S, S, 3) uint8 crops."""
-    if track.images.shape[1] == size_px:
-        return track.images
-    shrinks = track.images.shape[1] > size_px
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    images = [cv2.resize(image, (size_px, size_px), interpolation=how) for image in track.images]
-    return np.asarray(np.stack(images), np.uint8)
-
-
-def _numbers(images: Pixels) -> Floats:
-    return np.asarray(images, np.float32) / np.float32(255)
-
-
-def _planes(images: Floats) -> Tensor:
-    """(B, S, S, 3) 0..1 -> (B, 3, S, S)."""
-    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+def _planes(images: Pixels) -> Tensor:
+    """(B, S, S, 3) uint8 -> (B, 3, S, S) 0..1, plane after plane as the networks are laid out."""
+    return to_pixels(images, signed=False).contiguous()
 
 
 def _three(frames: Pixels) -> NDArray[np.int64]:
