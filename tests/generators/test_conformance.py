@@ -21,6 +21,7 @@ from unmask.generators.uses import (  # noqa: E402
     FaceSwapper,
     LipSyncer,
 )
+from unmask.provenance import NEEDS_NO_CONSENT  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +64,7 @@ def test_the_spec_is_whole(trained: tuple[Generator, Generator]) -> None:
     assert spec.material in MATERIALS
     assert spec.title
     assert spec.paper
-    assert spec.needs_consent == (spec.family in {"swap", "reenactment", "lip_sync"})
+    assert spec.needs_consent == (spec.family not in NEEDS_NO_CONSENT)
     assert set(trained[0].averaged) <= set(trained[0].networks)
 
 

@@ -17,6 +17,7 @@ from unmask.media.encode import replacing
 if TYPE_CHECKING:
     from unmask.datasets.preprocessing import Preprocessing
 
+_DIGEST, _DIGEST_SHOWN, _MOST_SHOWN = 64, 12, 60
 _NAMES = {"data_set": "data set", "options": "options of the set", "splits": "splits"}
 
 
@@ -99,10 +100,17 @@ def _differences(there: Mapping[str, Any], scope: Mapping[str, Any]) -> list[str
 
 def _shown(value: Any) -> str:
     if isinstance(value, dict):
-        return " ".join(f"{key}={str(one)[:12]}" for key, one in value.items()) or "none"
+        return " ".join(f"{key}={_short(one)}" for key, one in value.items()) or "none"
     if isinstance(value, list):
         return " ".join(map(str, value)) or "all"
     return str(value)
+
+
+def _short(value: Any) -> str:
+    """Digests by their beginning; sentences far enough to be told apart."""
+    text = str(value)
+    most = _DIGEST_SHOWN if len(text) == _DIGEST else _MOST_SHOWN
+    return text if len(text) <= most else text[:most]
 
 
 def write_left_out(path: Path, losses: Sequence[Loss]) -> None:

@@ -75,9 +75,14 @@ def check_consent(label: ForgeryLabel) -> None:
         return
     if len(stated) < MIN_CONSENT_CHARACTERS:
         came = f"only {stated!r}" if stated else "none"
-        raise ConsentMissing(
+        why = (
             f"{label.method} changes what a person is seen to be or to do; that needs a statement "
-            f"of consent of at least {MIN_CONSENT_CHARACTERS} characters, and there is {came}.",
+            "of consent"
+            if label.needs_consent
+            else f"{label.method} needs no statement of consent; one that is given must be one,"
+        )
+        raise ConsentMissing(
+            f"{why} of at least {MIN_CONSENT_CHARACTERS} characters, and there is {came}.",
             hint='Say who agreed to what, e.g. --consent "A. Miller, in writing, 2026-05-01, for '
             'this film". It is recorded in the file.',
         )
