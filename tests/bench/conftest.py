@@ -177,5 +177,5 @@ def stamp() -> Stamp:
     return Stamp(
         date="2026-01-02", version="0.1.0", commit="0123456789ab", command="unmask bench",
         cpu="A CPU", cores=2, memory_gib=16.0, python="CPython 3.11", runtime="OpenVINO 1",
-        detector="scripted", weights_sha256="ab" * 32, calibration="scripted-1",
+        detector="unmask-base", weights_sha256="ab" * 32, calibration="scripted-1",
     )  # fmt: skip

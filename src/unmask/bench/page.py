@@ -6,15 +6,16 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from unmask.bench.goals import GOALS, measured
+from unmask.detectors.choice import DEFAULT_DETECTOR
 
 if TYPE_CHECKING:
     from unmask.bench.results import Row, Section, Stamp, Unit
 
 ORDER = ("dfdc_val", "clips_real", "ghost_swap", "portraits", "unseen_dev", "speed")
 _HEAD = """\
-# Measured
+# Measured{of_whom}
 
-Written by `make bench` (`unmask bench`); every number goes through the whole of scan. Do not edit
+Written by {call}; every number goes through the whole of scan. Do not edit
 this page: measure again. In brackets: 95 % intervals, percentile bootstrap over source videos (1000
 resamples; exact binomial where all files agree). Image level and video level are named apart.
 Nothing is trained, fitted or chosen here. "Called" means the label `manipulation_supported`; scores
@@ -44,7 +45,13 @@ def render_page(
         folder: Address of the folder of tables relative to the page.
         figure: Address of the figure relative to the page, or None.
     """
-    parts = [_HEAD, "## Goal and reached\n", "\n".join(_goal_rows(sections)), ""]
+    other = _other_detector(sections)
+    head = _HEAD.format(
+        of_whom=f": {other}" if other else "",
+        call=f"`unmask bench --detector {other}`" if other else "`make bench` (`unmask bench`)",
+    )
+    goals = "\n".join(_goal_rows(sections, every=not other))
+    parts = [head, "## Goal and reached\n", goals, ""]
     if figure is not None:
         parts += [
             f"![ROC curve, distribution of the scores and reliability on dfdc_faces/val]({figure})",
@@ -67,11 +74,19 @@ def printed(row: Row) -> str:
     return text.replace("%", " %")
 
 
-def _goal_rows(sections: Mapping[str, Section]) -> Iterator[str]:
+def _other_detector(sections: Mapping[str, Section]) -> str:
+    """Id of the detector where it is not the one that the goals were set for; or empty."""
+    found = {section.stamp.detector for section in sections.values()} - {DEFAULT_DETECTOR, ""}
+    return ", ".join(sorted(found))
+
+
+def _goal_rows(sections: Mapping[str, Section], *, every: bool) -> Iterator[str]:
     yield "| goal | measured | reached |"
     yield "|---|---|---|"
     for goal in GOALS:
         row = measured(goal, sections)
+        if row is None and not every:
+            continue
         if row is None:
             yield f"| {goal.text} | not measured | - |"
             continue
