@@ -52,7 +52,6 @@ def test_another_detector_is_named_and_not_asked_for_what_it_was_not_measured_on
     assert "not measured" in render_page({"speed": section(stamp, row(0.1))})
 
 
-
 @pytest.mark.parametrize("goal", GOALS, ids=lambda goal: f"{goal.section}.{goal.row}")
 def test_a_limit_itself_is_reached_and_a_step_beyond_is_not(goal):
     beyond = goal.limit - 0.001 if goal.at == "least" else goal.limit + 0.001

@@ -40,7 +40,8 @@ def test_the_judge_learns_and_pulls() -> None:
     before = float(game.asked(flat).detach())
     for _ in range(30):
         game.learn(real, flat)
-    assert float(game.judge(real).mean()) > float(game.judge(flat).mean()) + 0.3
+    with torch.no_grad():
+        assert float(game.judge(real).mean()) > float(game.judge(flat).mean()) + 0.3
     painted = flat.clone().requires_grad_()
     asked = game.asked(painted)
     asked.backward()
