@@ -105,3 +105,19 @@ def test_an_unknown_model_is_met_with_the_nearest(folder: Path, capsys) -> None:
     assert out == ""
     assert "There is no model called 'face_mash'." in err
     assert "face_mesh" in err
+
+
+@pytest.mark.parametrize("words", [["models", "show"], ["models"]])
+@pytest.mark.parametrize("detector", list(DETECTORS), ids=lambda one: one.spec.id)
+def test_every_bundled_detector_shows_its_card(detector, words, capsys):
+    assert cli.main([*words, detector.spec.id]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"# Model card: {detector.spec.id}\n")
+    assert "What it cannot see" in shown
+
+
+def test_a_bundled_detector_as_json(capsys):
+    assert cli.main(["models", "show", "unmask-open", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["weights_licence"].startswith("Apache-2.0")
+    assert facts["training_sets"] == ["congress", "london"]

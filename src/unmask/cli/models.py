@@ -58,14 +58,14 @@ class ModelRow:
 
 
 class _Models(click.Group):
-    """Lets ``unmask models FILE.onnx`` stand for ``unmask models show FILE.onnx``."""
+    """Lets ``unmask models FILE.onnx`` (or a detector's id) stand for ``models show`` of it."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the subcommand; the name of a file means ``show``."""
+        """Find the subcommand; the name of a file or of a detector means ``show``."""
         is_file = args[0].lower().endswith(".onnx") or Path(args[0]).is_file()
-        if args[0] not in self.commands and is_file:
+        if args[0] not in self.commands and (is_file or _bundled(args[0]) is not None):
             args = ["show", *args]
         return super().resolve_command(ctx, args)
 
@@ -119,14 +119,22 @@ def pull(offline: bool, quiet: bool) -> None:
 
 
 @command.command("show")
-@click.argument("file", type=click.Path(path_type=Path), metavar="FILE.onnx")
+@click.argument("what", metavar="DETECTOR|FILE.onnx")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of lines.")
-def show(file: Path, as_json: bool) -> None:
-    """Say what a weights file is: network, crops, training sets, licence, digest.
+def show(what: str, as_json: bool) -> None:
+    """Print the model card of a bundled detector, or say what a weights file is.
 
-    Also without the word: 'unmask models FILE.onnx'.
+    The card says how the detector was made, what it reaches and what it cannot see. Of a file:
+    network, crops, training sets, licence, digest.
+
+    Also without the word: 'unmask models DETECTOR' or 'unmask models FILE.onnx'.
     """
-    facts = _facts(file)
+    detector = _bundled(what)
+    if detector is not None and not as_json:
+        card = _weights_file(detector).with_suffix(".md")
+        click.echo(card.read_text(encoding="utf-8").rstrip())
+        return
+    facts = _facts(Path(what) if detector is None else _weights_file(detector))
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return
@@ -134,6 +142,11 @@ def show(file: Path, as_json: bool) -> None:
     for name, value in facts.items():
         words = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
         click.echo(f"{name:{width}}  {printable(words)}")
+
+
+def _bundled(name: str) -> type[PackagedDetector] | None:
+    """The detector of this id that comes with a package; None where there is none."""
+    return next((one for one in DETECTORS if one.spec.id == name), None)
 
 
 def _facts(file: Path) -> dict[str, object]:
