@@ -291,7 +291,8 @@ class _Job:
         )
 
     def _notes(self, frames: list[SeenFrame], placed: dict[int, list[Placed]]) -> tuple[str, ...]:
-        notes = [*self.studio.notes, *filter(None, [self.sound_note])]
+        kept = self.studio.restoring.note() if self.studio.restoring is not None else ""
+        notes = [*self.studio.notes, *filter(None, [self.sound_note, kept])]
         untouched = len(frames) - len(placed)
         if untouched:
             notes.append(f"{untouched} of {len(frames)} frames show no such face and went through "

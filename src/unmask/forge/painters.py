@@ -19,9 +19,11 @@ from unmask.faces.alignment import align_face
 from unmask.forge.following import Choice, shared_finder
 from unmask.forge.material_of import read_material
 from unmask.forge.paint_plan import LANDMARK_SWAP, PaintPlan, PaintRequest
+from unmask.forge.restoring import Restoring
 from unmask.forge.run_record import RECORD, WEIGHTS
 from unmask.forgeries.base import RealFace
 from unmask.forgeries.landmark_swap import bent_face
+from unmask.generators.material import scaled_landmarks
 from unmask.media import hash_file, open_media
 from unmask.media.audio import is_silent, read_audio
 from unmask.types import Limits
@@ -69,11 +71,13 @@ class Studio:
         painter: Paints.
         digest: SHA-256 of weights and files: whether another call would paint the same.
         notes: What the user should know.
+        restoring: Watches the likeness of what is restored; None where nothing is.
     """
 
     painter: Painter
     digest: str
     notes: list[str] = field(default_factory=list)
+    restoring: Restoring | None = None
 
 
 def studio_of(plan: PaintPlan) -> Studio:
@@ -86,21 +90,25 @@ def studio_of(plan: PaintPlan) -> Studio:
         InputError: A run, picture or sound cannot be read, or shows no face.
     """
     request, notes = plan.request, list[str]()
+    restoring = None
     if request.run is None:
         painter = _landmark_painter(request, notes)
     else:
-        painter = _trained_painter(request.run, request, notes)
+        painter, restoring = _trained_painter(request.run, request, notes)
     if request.restore is not None:
-        painter = _restored(painter, request.restore)
-    return Studio(painter, _digest(request), notes)
+        painter, restoring = _restored(painter, request.restore)
+    return Studio(painter, _digest(request), notes, restoring)
 
 
-def _trained_painter(run: Path, request: PaintRequest, notes: list[str]) -> Painter:
+def _trained_painter(
+    run: Path, request: PaintRequest, notes: list[str]
+) -> tuple[Painter, Restoring | None]:
     from unmask.forge.training import load_generator
     from unmask.generators.uses import FaceSwapper, LipSyncer
 
     generator, record = load_generator(run)
     mask = "oval"
+    restoring = None
     paint: Callable[[FaceTrack], PaintedFaces]
     if isinstance(generator, FaceSwapper):
         identity = _identity(request, generator, record.margin)
@@ -109,8 +117,10 @@ def _trained_painter(run: Path, request: PaintRequest, notes: list[str]) -> Pain
         paint = partial(_dubbed, generator, _speech(request, notes))
         mask = "lower_face"
     else:
-        paint = partial(_restored_only, cast("FaceRestorer", generator))
-    return Painter(generator.spec.id, generator.config.size_px, record.margin, mask, paint)
+        restoring = Restoring(cast("FaceRestorer", generator))
+        paint = partial(_restored_only, restoring)
+    size_px = generator.config.size_px
+    return Painter(generator.spec.id, size_px, record.margin, mask, paint), restoring
 
 
 def _identity(request: PaintRequest, generator: FaceSwapper, margin: float) -> FaceTrack | None:
@@ -152,20 +162,20 @@ def _bent(donor: RealFace, track: FaceTrack) -> PaintedFaces:
     )
 
 
-def _restored_only(restorer: FaceRestorer, track: FaceTrack) -> PaintedFaces:
+def _restored_only(restoring: Restoring, track: FaceTrack) -> PaintedFaces:
     from unmask.generators.uses import PaintedFaces
 
-    return PaintedFaces(restorer.restore(track))
+    return PaintedFaces(restoring.restore(track))
 
 
-def _painted_and_restored(first: Painter, restorer: FaceRestorer, track: FaceTrack) -> PaintedFaces:
+def _painted_and_restored(first: Painter, restoring: Restoring, track: FaceTrack) -> PaintedFaces:
     from unmask.generators.uses import PaintedFaces
 
     painted = first.paint(track)
     scale = painted.images.shape[1] / track.images.shape[1]
-    landmarks = np.asarray((track.landmarks + 0.5) * scale - 0.5, np.float32)
+    landmarks = scaled_landmarks(track.landmarks, scale)
     soft = replace(track, images=painted.images, landmarks=landmarks)
-    return PaintedFaces(restorer.restore(soft), painted.masks)
+    return PaintedFaces(restoring.restore(soft), painted.masks)
 
 
 def _landmark_painter(request: PaintRequest, notes: list[str]) -> Painter:
@@ -200,11 +210,12 @@ def _one_face(path: Path, size_px: int, margin: float) -> FaceTrack:
     return read_material([path], size_px=size_px, margin=margin, choice=Choice(frames=1))[0]
 
 
-def _restored(painter: Painter, run: Path) -> Painter:
+def _restored(painter: Painter, run: Path) -> tuple[Painter, Restoring]:
     from unmask.forge.training import load_generator
 
-    restorer = cast("FaceRestorer", load_generator(run)[0])  # the plan saw to it
-    return replace(painter, paint=partial(_painted_and_restored, painter, restorer))
+    restoring = Restoring(cast("FaceRestorer", load_generator(run)[0]))  # the plan saw to it
+    paint = partial(_painted_and_restored, painter, restoring)
+    return replace(painter, paint=paint), restoring
 
 
 def _digest(request: PaintRequest) -> str:
