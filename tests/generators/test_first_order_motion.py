@@ -10,18 +10,18 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra 'forge' is not installed")
 
-from unmask.errors import CorruptMedia, MissingExtra, NotFound, UsageError  # noqa: E402
+from unmask.errors import UsageError  # noqa: E402
 from unmask.generators.first_order_motion import (  # noqa: E402
     FirstOrderMotion,
     FirstOrderMotionConfig,
     transferred,
 )
 from unmask.generators.first_order_motion import _geometry as geometry  # noqa: E402
-from unmask.generators.first_order_motion._losses import ImageNetFeatures, equivariance, pyramid_l1  # noqa: E402
+from unmask.generators.first_order_motion._losses import equivariance, pyramid_l1  # noqa: E402
 from unmask.generators.material import FaceTrack, Material  # noqa: E402
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    pass
 
 SMALL = FirstOrderMotionConfig.from_mapping(FirstOrderMotion.small)
 
@@ -183,44 +183,3 @@ def test_pictures_alone_cannot_teach_motion():
 def test_a_side_that_does_not_fit_is_named():
     with pytest.raises(UsageError, match="size_px = 40"):
         replace(SMALL, size_px=40)
-
-
-def test_imagenet_features_are_those_of_the_whole_network(tmp_path: Path):
-    from unmask.networks._timm_backbone import build_backbone
-
-    torch.manual_seed(0)
-    try:
-        whole = build_backbone("mobilenetv2_100.ra_in1k", pretrained=False, bn_eps=1e-3).eval()
-    except MissingExtra:
-        pytest.skip("timm: the extra 'train' is not installed")
-    with torch.no_grad():
-        for name, value in whole.state_dict().items():
-            if name.endswith(("running_var", "bn1.weight", "bn2.weight", "bn3.weight")):
-                value.copy_(torch.rand_like(value) + 0.5)
-    arrays = {
-        f"features.{number}": value.numpy()
-        for number, (name, value) in enumerate(whole.state_dict().items())
-        if not name.endswith("num_batches_tracked") and not name.startswith("classifier")
-    }
-    np.savez(tmp_path / "weights.npz", **arrays)
-    pixels = torch.rand(1, 3, 32, 32)
-    with torch.no_grad():
-        x = whole.bn1(whole.conv_stem(pixels * 2 - 1))
-        expected = []
-        for block in whole.blocks[:3]:
-            x = block(x)
-            expected.append(x)
-        found = ImageNetFeatures(tmp_path / "weights.npz")(pixels)
-    for got, want in zip(found, expected, strict=True):
-        torch.testing.assert_close(got, want, atol=1e-3, rtol=1e-3)
-
-
-def test_features_from_a_wrong_file_are_refused(tmp_path: Path):
-    with pytest.raises(NotFound, match="There is no file"):
-        ImageNetFeatures(tmp_path / "absent.npz")
-    (tmp_path / "text.npz").write_text("no arrays")
-    with pytest.raises(CorruptMedia, match="cannot be read"):
-        ImageNetFeatures(tmp_path / "text.npz")
-    np.savez(tmp_path / "other.npz", **{"features.0": np.zeros((3, 3))})
-    with pytest.raises(CorruptMedia, match="does not hold MobileNetV2"):
-        ImageNetFeatures(tmp_path / "other.npz")

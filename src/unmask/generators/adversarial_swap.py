@@ -11,6 +11,7 @@ Isola et al. (CVPR 2017), Mao et al. (ICCV 2017) and Zhang et al. (ICLR 2018).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, cast
 
 import torch
@@ -24,6 +25,7 @@ from unmask.generators._adversarial_losses import (
 )
 from unmask.generators._face_stock import COLOUR, FACE, PARTS
 from unmask.generators._face_tensors import channels_last
+from unmask.generators._imagenet_features import ImageNetFeatures
 from unmask.generators._patch_discriminator import PatchDiscriminator
 from unmask.generators._precision import quick_precision
 from unmask.generators._swap_losses import (
@@ -53,6 +55,10 @@ class AdversarialSwapConfig(SwapConfig):
         edge_loss: Weight of the difference of edges.
         part_loss: Weight of the mean absolute difference on eyes and mouth.
         feature_loss: Weight of the difference of the discriminator's features.
+        perceptual_loss: Weight of the difference of ImageNet features, where
+            ``perceptual_weights`` are given.
+        perceptual_weights: An ``.npz`` of MobileNetV2's ImageNet arrays; empty: the
+            discriminator's features alone.
         adversarial_loss: Weight of fooling the discriminator.
         cover: Least mean of the painted mask inside the face.
         smooth_mask: Weight of the mask's total variation.
@@ -67,6 +73,8 @@ class AdversarialSwapConfig(SwapConfig):
     edge_loss: float = 1.0
     part_loss: float = 3.0
     feature_loss: float = 1.0
+    perceptual_loss: float = 0.3
+    perceptual_weights: str = ""
     adversarial_loss: float = 0.1
     cover: float = 0.9
     smooth_mask: float = 0.1
@@ -85,19 +93,23 @@ class AdversarialSwap(TwoPeopleSwap):
         selected_by="face_psnr_db",
         higher_is_better=True,
         differs=(
-            "no VGG: the perceptual loss matches features of the discriminator; no self-attention; "
-            "DSSIM beside the absolute difference"
+            "no VGG: the perceptual loss matches features of the discriminator and, where their "
+            "file is given, of MobileNetV2; no self-attention; DSSIM beside the absolute difference"
         ),
     )
     config_class: ClassVar = AdversarialSwapConfig
     config: AdversarialSwapConfig
     small: ClassVar = {**TwoPeopleSwap.small, "judge_width": 4, "warm_up": 1}
+    _seen: ImageNetFeatures | None = None
 
     def build_networks(self) -> dict[str, nn.Module]:
         """The painter and a discriminator for each person."""
         judges = {f"judge_{person}": PatchDiscriminator(6, self.config.judge_width)
                   for person in "ab"}  # fmt: skip
         painter = SharedEncoder(self.config)
+        path = self.config.perceptual_weights
+        if self.material is not None and path:
+            self._seen = ImageNetFeatures(Path(path))
         return {"generator": channels_last(painter)} | {
             name: channels_last(judge) for name, judge in judges.items()
         }
@@ -132,7 +144,10 @@ class AdversarialSwap(TwoPeopleSwap):
         wanted, colour, mask = straight[:, COLOUR], painted[:, COLOUR], painted[:, 3:]
         weight = error_weight(face, parts, config.background, config.parts)
         far = (colour - wanted).abs()
-        return {
+        seen = {}
+        if self._seen is not None:
+            seen["perceived"] = config.perceptual_loss * self._seen.difference(laid, wanted)
+        return seen | {
             "pixels": config.pixel_loss * weighted_mean(far, weight),
             "laid": config.pixel_loss * (laid - wanted).abs().mean(),
             "structure": config.structure_loss * dssim(colour, wanted, weight),

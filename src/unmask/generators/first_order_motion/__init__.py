@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from unmask.errors import UsageError
 from unmask.generators._face_tensors import faces_of, spread, to_images, to_pixels
+from unmask.generators._imagenet_features import ImageNetFeatures
 from unmask.generators.base import (
     GENERATORS,
     Batch,
@@ -30,7 +31,6 @@ from unmask.generators.base import (
 )
 from unmask.generators.first_order_motion._geometry import Keypoints, RandomWarp, inverse_2x2
 from unmask.generators.first_order_motion._losses import (
-    ImageNetFeatures,
     equivariance,
     pyramid_l1,
 )
