@@ -55,8 +55,8 @@ class Restoring:
         middle, low = float(np.median(self.kept)), float(np.quantile(self.kept, 0.05))
         said = (
             f"Restoring kept a likeness of {middle:.2f} in the median to the faces before it "
-            f"({low:.2f} at the 5th percentile; faces: {len(self.kept)}; two pictures of one person "
-            f"have about {_SAME_PERSON})."
+            f"({low:.2f} at the 5th percentile; faces: {len(self.kept)}; two pictures of one "
+            f"person have about {_SAME_PERSON})."
         )
         if low < _DOUBTFUL:
             said += " Some now look like somebody else: compare them before you use them."
