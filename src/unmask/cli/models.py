@@ -130,11 +130,13 @@ def show(what: str, as_json: bool) -> None:
     Also without the word: 'unmask models DETECTOR' or 'unmask models FILE.onnx'.
     """
     detector = _bundled(what)
-    if detector is not None and not as_json:
-        card = _weights_file(detector).with_suffix(".md")
+    file = Path(what) if detector is None else _weights_file(detector)
+    card = file.with_suffix(".md")
+    # Detectors of other packages may come without a card: then what the file says must do.
+    if detector is not None and not as_json and card.is_file():
         click.echo(card.read_text(encoding="utf-8").rstrip())
         return
-    facts = _facts(Path(what) if detector is None else _weights_file(detector))
+    facts = _facts(file)
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return
