@@ -17,8 +17,8 @@ from unmask.generators._face_tensors import (  # noqa: E402
     to_images,
     to_pixels,
 )
-from unmask.generators._preview_sheet import in_rows, titled_columns  # noqa: E402
 from unmask.generators.material import FaceTrack, scaled_landmarks  # noqa: E402
+from unmask.generators.preview_rows import in_rows, titled_columns  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable

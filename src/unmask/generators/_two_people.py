@@ -13,9 +13,9 @@ from unmask.errors import UsageError
 from unmask.generators._face_stock import COLOUR, FACE, FaceStock, colour_images, stock_of
 from unmask.generators._face_tensors import check_side, faces_of, spread, to_pixels
 from unmask.generators._picture_figures import psnr_db, ssim
-from unmask.generators._preview_sheet import titled_columns
 from unmask.generators._warped_batch import Warping, recolour, warped_pairs
 from unmask.generators.base import Batch, Figures, GeneratorConfig
+from unmask.generators.preview_rows import titled_columns
 from unmask.generators.uses import FaceSwapper, PaintedFaces
 
 if TYPE_CHECKING:

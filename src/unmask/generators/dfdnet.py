@@ -40,7 +40,6 @@ from unmask.generators._face_tensors import (
 )
 from unmask.generators._picture_figures import psnr_db, ssim
 from unmask.generators._precision import quick_precision
-from unmask.generators._preview_sheet import in_rows
 from unmask.generators._restoration_figures import (
     average_gradients,
     gradient_cosine,
@@ -49,6 +48,7 @@ from unmask.generators._restoration_figures import (
 from unmask.generators._swap_losses import dssim
 from unmask.generators._trained_on_faces import TrainedOnFaces
 from unmask.generators.base import GENERATORS, Batch, Figures, GeneratorConfig, GeneratorSpec
+from unmask.generators.preview_rows import in_rows
 from unmask.generators.uses import FaceRestorer
 
 if TYPE_CHECKING:

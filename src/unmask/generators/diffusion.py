@@ -32,10 +32,10 @@ from unmask.generators._face_tensors import (
 )
 from unmask.generators._noise_schedule import NoiseSchedule
 from unmask.generators._precision import quick_precision
-from unmask.generators._preview_sheet import in_rows
 from unmask.generators._region_masks import random_region
 from unmask.generators._trained_on_faces import TrainedOnFaces
 from unmask.generators.base import GENERATORS, Batch, Figures, GeneratorConfig, GeneratorSpec
+from unmask.generators.preview_rows import in_rows
 from unmask.generators.uses import FaceInpainter, FaceMaker
 
 if TYPE_CHECKING:

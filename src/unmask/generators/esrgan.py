@@ -25,7 +25,6 @@ from unmask.generators._dense_residual import Enlarger, SpectralDiscriminator
 from unmask.generators._face_tensors import channels_last, to_images, to_pixels
 from unmask.generators._picture_figures import psnr_db
 from unmask.generators._precision import quick_precision
-from unmask.generators._preview_sheet import in_rows
 from unmask.generators._restoration_figures import (
     average_gradients,
     gradient_cosine,
@@ -33,6 +32,7 @@ from unmask.generators._restoration_figures import (
 )
 from unmask.generators._trained_on_faces import TrainedOnFaces
 from unmask.generators.base import GENERATORS, Batch, Figures, GeneratorConfig, GeneratorSpec
+from unmask.generators.preview_rows import in_rows
 from unmask.generators.uses import FaceRestorer
 
 if TYPE_CHECKING:

@@ -35,11 +35,11 @@ from unmask.generators._patch_discriminator import PatchDiscriminator
 from unmask.generators._person_pairs import of_another_person, of_the_same_person
 from unmask.generators._picture_figures import psnr_db
 from unmask.generators._precision import quick_precision
-from unmask.generators._preview_sheet import titled_columns
 from unmask.generators._swap_losses import dssim, error_weight, face_weight, weighted_mean
 from unmask.generators._swap_networks import HALVINGS
 from unmask.generators._warped_batch import Warping, recolour, warped_pairs
 from unmask.generators.base import GENERATORS, Batch, Figures, GeneratorConfig, GeneratorSpec
+from unmask.generators.preview_rows import titled_columns
 from unmask.generators.uses import FaceSwapper, PaintedFaces
 
 if TYPE_CHECKING:

@@ -30,11 +30,11 @@ from unmask.generators._face_tensors import (
     to_pixels,
 )
 from unmask.generators._precision import quick_precision
-from unmask.generators._preview_sheet import in_rows
 from unmask.generators._sample_figures import crowd_figures
 from unmask.generators._style_gan_networks import Discriminator, StyleMapping, Synthesis
 from unmask.generators._trained_on_faces import TrainedOnFaces
 from unmask.generators.base import GENERATORS, Batch, Figures, GeneratorConfig, GeneratorSpec
+from unmask.generators.preview_rows import in_rows
 from unmask.generators.uses import FaceMaker
 
 if TYPE_CHECKING:

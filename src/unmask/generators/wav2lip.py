@@ -32,7 +32,6 @@ from unmask.generators._face_tensors import (
     to_pixels,
 )
 from unmask.generators._mel import checked_speech, columns_at, log_mel
-from unmask.generators._preview_sheet import titled_columns
 from unmask.generators._speaking_film import (
     COLUMNS,
     FRAME_RATE,
@@ -42,6 +41,7 @@ from unmask.generators._speaking_film import (
     speaking_films,
 )
 from unmask.generators.base import GENERATORS, Batch, Figures, GeneratorConfig, GeneratorSpec
+from unmask.generators.preview_rows import titled_columns
 from unmask.generators.sync_net import SyncNet, good_expert
 from unmask.generators.uses import LipSyncer, PaintedFaces
 

@@ -143,7 +143,7 @@ def _made(
 
 def _written(output: Path, faces: Pixels, label: ForgeryLabel, *, separate: bool) -> Sequence[Path]:
     from unmask.forge.labels import write_labelled_sheet
-    from unmask.generators._preview_sheet import in_rows
+    from unmask.generators.preview_rows import in_rows
     from unmask.provenance import write_labelled_picture
 
     if not separate:
