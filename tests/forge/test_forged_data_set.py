@@ -132,6 +132,19 @@ def test_clips_bring_their_own_originals(
     assert originals.sum() == fakes.sum() == 16
 
 
+def test_clips_are_as_long_as_was_asked(
+    face_models: Path, portraits: dict[str, Image], tmp_path: Path
+) -> None:
+    faces = held_store(portraits, frames=5)
+    plan = ForgingPlan(splits=ONE_SPLIT)
+    made = forge_data_set(faces, forgers_of(["face_flicker"], 5), tmp_path / "set", plan)
+    assert made.by_method["face_flicker"] == 2 * 5
+    with pytest.raises(UsageError, match="frames of face_flicker"):
+        forge_data_set(faces, forgers_of(["face_flicker"], 4), tmp_path / "set", plan)
+    with pytest.raises(UsageError, match="at least 2"):
+        forgers_of(["face_flicker"], 1)
+
+
 def test_a_person_alone_cannot_be_swapped(
     face_models: Path, portraits: dict[str, Image], tmp_path: Path
 ) -> None:

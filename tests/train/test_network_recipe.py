@@ -56,6 +56,7 @@ def test_values_and_defaults(network_recipe) -> None:
         ("rate = 2e-3", "sam_rho = -0.1", "sam_rho"),
         ("every = 3", 'metric = "image_acu"', "Did you mean image_auc"),
         ("every = 3", "patience = -1", "negative"),
+        ("seed = 5", "seed = 5\noptions = { widths = [1, 2] }", "expected a number, a text"),
         ('split = "train"', 'splt = "train"', "Did you mean split"),
         ('split = "train"', 'labels = ["forged"]', "Choose from: real, fake"),
         ("[crops]", '[mixture]\nbalance = "none"\npaired = true\n[crops]', "balanced"),

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 NO_DONOR, FACE_DONOR, FILM_DONOR, SPEECH_DONOR = "none", "face", "film", "speech"
 CLIP_FRAMES = 8
-"""Frames of a clip, for methods that forge films."""
+"""Frames of a clip, for methods that forge films and where a call names no other number."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,11 +156,11 @@ class ClipForger:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def named(cls, name: str) -> ClipForger:
-        """The clip forgery registered under a name."""
+    def named(cls, name: str, frames: int = CLIP_FRAMES) -> ClipForger:
+        """The clip forgery registered under a name, for clips of so many frames."""
         forgery = CLIP_FORGERIES.get(name)()
         donor = FILM_DONOR if forgery.spec.needs_donor else NO_DONOR
-        return cls(forgery, name, CLIP_FRAMES, donor, _facts(forgery))
+        return cls(forgery, name, frames, donor, _facts(forgery))
 
     def forge(
         self, target: Footage, donor: Footage | None, rng: np.random.Generator
@@ -171,21 +171,27 @@ class ClipForger:
         return ForgedFootage(clip.images, clip.masks, shown.landmarks, clip.originals)
 
 
-def forgers_of(methods: Sequence[str]) -> list[FaceForger]:
+def forgers_of(methods: Sequence[str], clip_frames: int = CLIP_FRAMES) -> list[FaceForger]:
     """The methods that a call names, in its order.
 
     Args:
         methods: Ids of forgeries, or folders of generators' runs; ``FOLDER#whole`` takes whole
             faces from a generator that would inpaint otherwise.
+        clip_frames: Frames of the clips that methods of films forge, at least 2.
 
     Raises:
         UnknownEntry: A name is neither; the hint names the nearest.
-        UsageError: None came, or one came twice.
+        UsageError: None came, one came twice, or clips would have one frame.
         InputError: A run cannot be read.
     """
+    if clip_frames < 2:
+        raise UsageError(
+            f"Clips of {clip_frames} frames were asked for; a clip has at least 2.",
+            hint="Methods of single pictures need no clips: leave the number out.",
+        )
     forgers: list[FaceForger] = []
     for method in methods:
-        one = forger_of(method)
+        one = forger_of(method, clip_frames)
         if any(one.id == other.id for other in forgers):
             raise UsageError(
                 f"The method {one.id} came twice.", hint="Give each method once; see --per-face."
@@ -196,12 +202,12 @@ def forgers_of(methods: Sequence[str]) -> list[FaceForger]:
     return forgers
 
 
-def forger_of(method: str) -> FaceForger:
+def forger_of(method: str, clip_frames: int = CLIP_FRAMES) -> FaceForger:
     """One method; see :func:`forgers_of`."""
     if method in FORGERIES.ids():
         return ImageForger.named(method)
     if method in CLIP_FORGERIES.ids():
-        return ClipForger.named(method)
+        return ClipForger.named(method, clip_frames)
     folder, part = Path(method), ""
     if not folder.is_dir() and "#" in method:
         path, _, part = method.rpartition("#")
@@ -209,7 +215,7 @@ def forger_of(method: str) -> FaceForger:
     if (folder / RECORD).is_file():
         from unmask.forge.run_forgers import forger_of_run
 
-        return forger_of_run(folder, part)
+        return forger_of_run(folder, part, clip_frames)
     near = difflib.get_close_matches(method, known_methods(), n=1)
     known = ", ".join(known_methods())
     raise UnknownEntry(

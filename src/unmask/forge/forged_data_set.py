@@ -29,6 +29,7 @@ from unmask.datasets.preprocessing import Preprocessing
 from unmask.datasets.shards import LEFT_OUT, MANIFEST, SCOPE, SHARDS
 from unmask.datasets.shards_write import FORMAT, Sample, join_tables, read_meta, write_shard
 from unmask.errors import CorruptMedia, UsageError
+from unmask.forge.face_forgers import CLIP_FRAMES
 from unmask.forge.forged_samples import SampleMaker
 from unmask.media.encode import replacing
 from unmask.provenance import ForgeryLabel
@@ -163,7 +164,7 @@ def forge_data_set(
     options = {
         "methods": " ".join(one.id for one in forgers), "seed": str(plan.seed),
         "per_face": str(plan.per_face), "synthetic": "true",
-    }  # fmt: skip
+    } | {name: str(number) for name, number in _clip_frames(forgers).items()}  # fmt: skip
     facts = _facts(forgers, plan)
     options |= _agreed(folder, facts["consent"])
     scope = hold_scope(folder, DATA_SET, options, sorted(set(splits.values())), how)
@@ -238,9 +239,15 @@ def _preprocessing(
         **plain,
         forging={
             "methods": " ".join(one.id for one in forgers), "per_face": plan.per_face,
-            "seed": plan.seed, "faces": digest.hexdigest(),
+            "seed": plan.seed, "faces": digest.hexdigest(), **_clip_frames(forgers),
         },
     )  # fmt: skip
+
+
+def _clip_frames(forgers: Sequence[FaceForger]) -> dict[str, int]:
+    """Frames of clips, where a call named another number: sets from before it could stay whole."""
+    return {f"frames of {one.id}": one.frames for one in forgers
+            if one.frames not in {1, CLIP_FRAMES}}  # fmt: skip
 
 
 def _facts(forgers: Sequence[FaceForger], plan: ForgingPlan) -> dict[str, Any]:

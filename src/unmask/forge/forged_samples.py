@@ -174,7 +174,10 @@ class SampleMaker:
         drawn = rng.choice(others, _DONORS)
         turn = np.abs(columns.yaw_deg[drawn] - columns.yaw_deg[row])
         best = int(drawn[np.argmin(np.nan_to_num(turn))])
-        frames = CLIP_FRAMES if forger.donor == FILM_DONOR else 1
+        frames = 1
+        if forger.donor == FILM_DONOR:
+            # A method that moves one picture still wants a film to move it by.
+            frames = forger.frames if forger.frames > 1 else CLIP_FRAMES
         if frames == 1:
             return self._footage[1].frames(np.array([best]), rng)
         clips = self._clips(frames)

@@ -251,7 +251,11 @@ class AnimationForger(_RunForger):
 class LipSyncForger(_RunForger):
     """A clip whose mouth moves to what another person says."""
 
-    frames, donor = CLIP_FRAMES, SPEECH_DONOR
+    donor = SPEECH_DONOR
+
+    def __init__(self, run: TrainedRun, frames: int = CLIP_FRAMES) -> None:
+        super().__init__(run)
+        self.frames = frames
 
     def forge(
         self, target: Footage, donor: Footage | None, rng: np.random.Generator
@@ -312,12 +316,13 @@ def load_run(folder: Path, part: str = "") -> TrainedRun:
     return TrainedRun(generator, record, str(facts["id"]), facts)
 
 
-def forger_of_run(folder: Path, part: str = "") -> FaceForger:
+def forger_of_run(folder: Path, part: str = "", clip_frames: int = CLIP_FRAMES) -> FaceForger:
     """The adapter that fits what a run can do.
 
     Args:
         folder: Of the run.
         part: ``whole``: let a generator that could also inpaint make whole faces.
+        clip_frames: Frames of the clips that one of films forges.
 
     Raises:
         UsageError: Its kind of generator cannot forge stored faces.
@@ -331,6 +336,8 @@ def forger_of_run(folder: Path, part: str = "") -> FaceForger:
             f"{run.generator.spec.title} has no part {part!r}.",
             hint=f"Generators of whole faces have {WHOLE!r}; else leave it out.",
         )
+    if isinstance(run.generator, uses.LipSyncer):
+        return LipSyncForger(run, clip_frames)
     for fits, adapter in _ADAPTERS:
         if fits(run.generator):
             return adapter(run)
@@ -348,7 +355,6 @@ _ADAPTERS: tuple[tuple[Callable[[Generator], bool], Callable[[TrainedRun], FaceF
      ReconstructionForger),
     (lambda one: isinstance(one, uses.FaceMaker), WholeFaceForger),
     (lambda one: isinstance(one, uses.FaceAnimator), AnimationForger),
-    (lambda one: isinstance(one, uses.LipSyncer), LipSyncForger),
 )  # fmt: skip
 
 

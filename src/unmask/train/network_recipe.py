@@ -12,23 +12,13 @@ import hashlib
 import json
 import math
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from unmask.errors import UsageError
 from unmask.toml_records import read_toml, record_of
-
-BALANCES = ("method", "class", "none")
-OPTIMISERS = ("adamw", "sgd")
-SCHEDULES = ("cosine", "constant")
-PRECISIONS = ("32-true", "bf16-mixed")
-ACCELERATORS = ("auto", "cpu", "cuda", "mps")
-METRICS = ("image_auc", "video_auc", "image_eer", "video_eer", "loss")
-FALLING_METRICS = ("image_eer", "video_eer", "loss")
-LABELS = ("real", "fake")
-PARTS = ("flip", "colour", "blur", "noise", "resize", "compression", "h264")
+from unmask.train.network_recipe_checks import LABELS, choices, complaints
 
 
 @dataclass(frozen=True)
@@ -213,6 +203,7 @@ class NetworkRecipe:
         data: Faces.
         input_px: Side of the crops; 0: the paper's.
         small: Take the network's small configuration, where it has one.
+        options: The network's own arguments by name, such as ``backbone``; after ``small``.
         seed: Seed of everything.
         steps: Steps of the optimiser; or 0 and ``epochs``.
         epochs: Passes over as many faces as there are to train on; or 0 and ``steps``.
@@ -232,6 +223,7 @@ class NetworkRecipe:
     data: Data
     input_px: int = 0
     small: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
     seed: int = 1
     steps: int = 0
     epochs: float = 0.0
@@ -263,6 +255,8 @@ class NetworkRecipe:
         table = dataclasses.asdict(self)
         table["compute"] = {"precision": self.compute.precision}
         del table["tracking"]
+        if not self.options:  # runs from before there were options keep their digest
+            del table["options"]
         return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
 
 
@@ -302,92 +296,11 @@ def check(recipe: NetworkRecipe, where: str = "The recipe") -> None:
     Raises:
         UsageError: One is impossible; it is named.
     """
-    for path, value, choices in _choices(recipe):
-        if value not in choices:
-            near = difflib.get_close_matches(value, choices, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"Choose from: {', '.join(choices)}."
+    for path, value, known in choices(recipe):
+        if value not in known:
+            near = difflib.get_close_matches(value, known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"Choose from: {', '.join(known)}."
             raise UsageError(f"{where}: {path} is {value!r}.", hint=hint)
-    for is_wrong, complaint in _complaints(recipe):
+    for is_wrong, complaint in complaints(recipe):
         if is_wrong:
             raise UsageError(f"{where}: {complaint}.")
-
-
-def _choices(recipe: NetworkRecipe) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    yield "mixture.balance", recipe.mixture.balance, BALANCES
-    yield "optimiser.kind", recipe.optimiser.kind, OPTIMISERS
-    yield "optimiser.schedule", recipe.optimiser.schedule, SCHEDULES
-    yield "evaluation.metric", recipe.evaluation.metric, METRICS
-    yield "compute.precision", recipe.compute.precision, PRECISIONS
-    yield "compute.accelerator", recipe.compute.accelerator, ACCELERATORS
-    yield from (("crops.parts", part, PARTS) for part in recipe.crops.parts)
-    for store in (*recipe.data.stores, *recipe.adaptation.target):
-        yield from ((f"labels of {store.name}", label, LABELS) for label in store.labels)
-
-
-def _complaints(recipe: NetworkRecipe) -> Iterator[tuple[bool, str]]:
-    """What types cannot say: (whether it is wrong, what)."""
-    yield from _data_complaints(recipe)
-    optimiser, compute, crops = recipe.optimiser, recipe.compute, recipe.crops
-    yield recipe.input_px < 0, "input_px must be positive, or 0 for the paper's"
-    yield (recipe.steps > 0) == (recipe.epochs > 0), "give either steps or epochs"
-    yield min(recipe.steps, recipe.epochs) < 0, "steps and epochs must not be negative"
-    yield recipe.batch < 1, "batch must be at least 1"
-    yield not optimiser.rate > 0, "optimiser.rate must be positive"
-    yield not 0 <= optimiser.average_decay < 1, "optimiser.average_decay must be in 0..1"
-    yield not 0 <= optimiser.momentum < 1, "optimiser.momentum must be in 0..1"
-    for name in ("weight_decay", "warm_up_steps", "sam_rho", "clip_norm"):
-        yield getattr(optimiser, name) < 0, f"optimiser.{name} must not be negative"
-    yield len(crops.margin) not in {0, 2}, "crops.margin must be [smallest, largest]"
-    yield (
-        bool(crops.margin) and not 0 < crops.margin[0] <= crops.margin[-1],
-        ("crops.margin must be [smallest, largest]"),
-    )
-    yield not 0 <= crops.strength <= 1, "crops.strength must be in 0..1"
-    yield not 0 <= crops.shift < 0.5, "crops.shift must be in 0..0.5"
-    yield (
-        min(recipe.evaluation.every, recipe.evaluation.patience) < 0,
-        ("evaluation.every and evaluation.patience must not be negative"),
-    )
-    yield (
-        min(compute.accumulate, compute.devices, compute.save_every) < 1,
-        ("compute.accumulate, devices and save_every must be at least 1"),
-    )
-    pieces = compute.accumulate * compute.devices * (1 if recipe.mixture.balance == "none" else 2)
-    yield (
-        recipe.batch % pieces != 0,
-        (
-            f"batch is {recipe.batch}, which {compute.accumulate} pieces on {compute.devices} "
-            "devices cannot share in equal parts of real and fake faces; take a multiple of "
-            f"{pieces}"
-        ),
-    )
-    yield recipe.pretrained and bool(recipe.init), "give either init or pretrained"
-
-
-def _data_complaints(recipe: NetworkRecipe) -> Iterator[tuple[bool, str]]:
-    data, mixture = recipe.data, recipe.mixture
-    names = [store.name for store in data.stores]
-    yield not names, "data.stores is empty"
-    yield len(set(names)) < len(names), "two stores have the same name"
-    yield not 0 <= data.validation_share < 1, "data.validation_share must be in 0..1"
-    yield data.validation_faces < 0, "data.validation_faces must not be negative"
-    for store in data.stores:
-        yield not store.weight > 0, f"the weight of {store.name} must be positive"
-        yield not store.labels, f"labels of {store.name} is empty"
-    shares = (mixture.found, *mixture.forgeries.values())
-    yield min(shares) < 0, "a share in mixture is negative"
-    yield not sum(shares), "the shares in mixture are all 0"
-    yield mixture.balance == "none" and mixture.paired, "pairs are always balanced: set balance"
-    yield (
-        mixture.balance == "none" and bool(mixture.forgeries),
-        ('forgeries made on the fly need balance = "method" or "class"'),
-    )
-    yield (
-        bool(recipe.adaptation.target) and not recipe.adaptation.strategy,
-        "adaptation.target needs an adaptation.strategy",
-    )
-    for store in recipe.adaptation.target:
-        yield (
-            bool(store.methods) or store.labels != LABELS,
-            f"labels and methods of {store.name} choose by labels, which a target domain has not",
-        )

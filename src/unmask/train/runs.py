@@ -21,7 +21,8 @@ from unmask.train.devices import launched_fabric
 from unmask.train.engine import Engine, StepReport, plain_failure
 from unmask.train.fitting import collect_and_fit
 from unmask.train.interrupts import signals_call
-from unmask.train.network_recipe import FALLING_METRICS, NetworkRecipe, check
+from unmask.train.network_recipe import NetworkRecipe, check
+from unmask.train.network_recipe_checks import FALLING_METRICS
 from unmask.train.pieces import pieces_of
 from unmask.train.run import Progress, keep_freed_memory
 from unmask.train.run_files import CHECKPOINT, RECIPE, TABLES, WEIGHTS

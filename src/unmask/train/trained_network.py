@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
+import inspect
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from unmask.errors import NotFound, UsageError
+from unmask.errors import NotFound, UnmaskError, UsageError
 from unmask.networks.base import NETWORKS, DetectorNetwork
 from unmask.train import run_files
 from unmask.train.network_recipe import NetworkRecipe
+
+_EVERYBODYS = ("input_px", "pretrained")
 
 
 def build_network(recipe: NetworkRecipe, data_root: Path | None = None) -> DetectorNetwork:
@@ -22,7 +26,8 @@ def build_network(recipe: NetworkRecipe, data_root: Path | None = None) -> Detec
 
     Raises:
         UnknownEntry: There is no such network; the hint names the nearest.
-        UsageError: It does not take this size, pretrained weights or file of arrays.
+        UsageError: It does not take this size, these options, pretrained weights or file of
+            arrays.
         InputError: The file of ``init`` is absent or damaged.
         ModelUnavailable: Pretrained weights cannot be reached.
     """
@@ -102,7 +107,31 @@ def _bare_network(recipe: NetworkRecipe, *, pretrained: bool) -> DetectorNetwork
             raise UsageError(
                 f"{recipe.network} has no small configuration.", hint="Leave 'small' out."
             )
-    return cls(input_px=recipe.input_px or None, pretrained=pretrained, **options)
+    options |= _own_options(cls, recipe)
+    try:
+        return cls(input_px=recipe.input_px or None, pretrained=pretrained, **options)
+    except (TypeError, ValueError, RuntimeError, AttributeError) as error:
+        if not recipe.options or isinstance(error, UnmaskError):
+            raise
+        told = ", ".join(f"{name} = {value!r}" for name, value in recipe.options.items())
+        raise UsageError(
+            f"{recipe.network} cannot be built with {told}: {error}.",
+            hint="Leave 'options' out to build it as in its paper.",
+        ) from error
+
+
+def _own_options(cls: type[DetectorNetwork], recipe: NetworkRecipe) -> dict[str, Any]:
+    """What a recipe says to a network of its own arguments, each of them known."""
+    known = [name for name in inspect.signature(cls).parameters if name not in _EVERYBODYS]
+    for name in recipe.options:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            listed = f"It knows: {', '.join(known)}." if known else "It has none."
+            raise UsageError(
+                f"{recipe.network} has no option {name!r}.",
+                hint=f"Did you mean {near[0]}?" if near else listed,
+            )
+    return recipe.options
 
 
 def _fill(network: DetectorNetwork, path: Path, network_id: str) -> None:

@@ -16,7 +16,8 @@ from unmask.bench.comparison.scores import TEST, VALIDATION
 from unmask.errors import UsageError
 from unmask.networks import NETWORKS
 from unmask.toml_records import read_toml, record_of
-from unmask.train.network_recipe import LABELS, network_recipe_from
+from unmask.train.network_recipe import network_recipe_from
+from unmask.train.network_recipe_checks import LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

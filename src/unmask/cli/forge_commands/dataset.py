@@ -30,6 +30,8 @@ _REASONS = 3
               metavar="DIR", help="Folder for the shards and their manifest.")  # fmt: skip
 @click.option("--per-face", type=click.IntRange(1), default=1, show_default=True, metavar="N",
               help="Forgeries of each face by each method.")  # fmt: skip
+@click.option("--clip-frames", type=click.IntRange(2), default=8, show_default=True, metavar="N",
+              help="Frames of the clips that methods of films forge.")  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True,
               help="The same seed gives the same bytes.")  # fmt: skip
 @click.option("--splits", metavar="NAME=SHARE,...",
@@ -45,6 +47,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     folder: Path,
     *,
     per_face: int,
+    clip_frames: int,
     seed: int,
     splits: str | None,
     limit: int | None,
@@ -66,7 +69,7 @@ def command(  # noqa: PLR0913 - one parameter an option
         raise MissingExtra.named("forge", f"Forging (it uses {error.name})") from error
     shares = _shares(splits) if splits else dict(SPLITS)
     plan = ForgingPlan(per_face, seed, shares, limit or 0, (consent or "").strip())
-    forgers = forgers_of(methods)
+    forgers = forgers_of(methods, clip_frames)
     store = open_faces(faces)
     with _bar(quiet=quiet) as on_progress:
         made = forge_data_set(store, forgers, folder, plan, on_progress=on_progress)
