@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -66,6 +67,9 @@ def test_a_film_is_forged_labelled_and_its_masks_kept(film, hopper, tmp_path):
     assert np.abs(after[3].astype(int) - before[3])[upper].mean() < 4  # went through
     assert read_credentials(tmp_path / "out.mp4").status.value in {"valid", "trusted"}
     assert not list(tmp_path.glob(".*"))  # neither work nor half a film is left
+    shutil.rmtree(tmp_path / "kept" / "masks")  # what is left could be an extraction
+    with pytest.raises(OutputRefused, match="of an extraction"):
+        convert(film, tmp_path / "again.mp4", hopper, settings)
 
 
 def test_what_is_refused_before_any_work(film, hopper, portraits, tmp_path):

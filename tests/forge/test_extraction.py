@@ -163,6 +163,13 @@ def test_a_folder_of_pictures(portraits, face_models, tmp_path):
         write_picture(pictures / name / "a.png", image)
     write_picture(pictures / "wall.png", np.full((64, 64, 3), 90, np.uint8))
     (pictures / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing more")
+    left_out: dict[str, str] = {}
+    direct = read_material(
+        [pictures], size_px=32, margin=1.5, on_left_out=lambda *told: left_out.update([told])
+    )
+    assert len(direct) == 2
+    assert sorted(left_out) == ["broken.jpg", "wall.png"]
+    assert left_out["wall.png"] == "No face was found."
     made = extract([pictures], tmp_path / "a", settings=SMALL)
     assert [face.source for face in made.alignments.faces] == ["astronaut/a.png", "hopper/a.png"]
     notes = " ".join(made.notes())

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unmask import forgeries
 from unmask.bench.comparison.study_runs import fingerprint, slug
 from unmask.bench.face_choice import ChosenFaces, FaceChoice
 from unmask.datasets.shards import ShardStore
@@ -44,7 +48,8 @@ def forged_choice(
     """
     faces = place.stores.get(choice.path)
     chosen = ChosenFaces(faces, choice.rows(faces.columns), split)
-    key = fingerprint(choice, [one.id for one in forgers], per_face, seed, split)
+    methods = [one.id for one in forgers]  # those of runs hold a digest of their weights
+    key = fingerprint(choice, methods, per_face, seed, split, code_of_forgeries())
     folder = place.out / "forged" / f"{slug(choice.name)}-{key}"
     told = -1
 
@@ -60,3 +65,13 @@ def forged_choice(
     if made.losses:
         place.say(f"{choice.name}: {len(made.losses)} faces could not be forged")
     return ShardStore(folder)
+
+
+@functools.cache
+def code_of_forgeries() -> str:
+    """Digest of the code and weights of the forgeries: with other ones, faces are forged anew."""
+    room = Path(str(forgeries.__file__)).parent
+    digest = hashlib.sha256()
+    for path in sorted(path for path in room.rglob("*") if path.suffix in {".py", ".onnx"}):
+        digest.update(path.relative_to(room).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()

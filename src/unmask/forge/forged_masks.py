@@ -9,6 +9,7 @@ import numpy as np
 
 from unmask.errors import OutputRefused
 from unmask.forge.alignments import (
+    FILE,
     VERSION,
     Alignments,
     FaceRecord,
@@ -39,13 +40,18 @@ class MaskKeeper:
         margin: Their side over that of the face.
 
     Raises:
-        OutputRefused: The folder cannot be made.
+        OutputRefused: The folder cannot be made, or holds what ``unmask forge extract`` wrote.
     """
 
     def __init__(self, folder: Path, info: MediaInfo, size_px: int, margin: float) -> None:
         self._folder, self._info = folder, info
         self._size_px, self._margin = size_px, margin
         self._records: list[FaceRecord] = []
+        if (folder / FILE).is_file() and not (folder / MASKS).is_dir():
+            raise OutputRefused(
+                f"{folder} holds the {FILE} of an extraction, which masks would overwrite.",
+                hint="Choose another folder with --keep-masks.",
+            )
         try:
             (folder / MASKS).mkdir(parents=True, exist_ok=True)
         except OSError as error:

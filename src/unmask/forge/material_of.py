@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from unmask.types import Floats, Image
 
 OnSource = Callable[[str], None]
+OnLeftOut = Callable[[str, str], None]
 
 AUDIBLE = "speaking_films"
 """Kind of material (``GeneratorSpec.material``) that is read with its sound."""
@@ -39,7 +40,7 @@ MOVING = "films"
 """Kind that is cut with one region a shot: the motion of the head is what is to be learned."""
 
 
-def read_material(
+def read_material(  # noqa: PLR0913 - how to cut, whom, and whom to tell
     paths: Iterable[Path],
     *,
     size_px: int,
@@ -49,6 +50,7 @@ def read_material(
     choice: Choice | None = None,
     which: str | int = "largest",
     on_source: OnSource | None = None,
+    on_left_out: OnLeftOut | None = None,
 ) -> list[FaceTrack]:
     """Read aligned faces as tracks.
 
@@ -64,6 +66,8 @@ def read_material(
         choice: Which frames of films; extracted folders hold what they hold.
         which: Which people of films and pictures; see :class:`CutSettings`.
         on_source: Called with the name of each source before it is read.
+        on_left_out: Called with the name of each file of a folder that gives nothing, and why;
+            one that was named itself is an error instead.
 
     Returns:
         Tracks in the order of the paths, longer ones of one film first.
@@ -84,7 +88,9 @@ def read_material(
             tracks += _extracted(path, settings, audio=audio)
             continue
         if reader is None:
-            reader = _MediaReader(shared_finder(), settings, choice or Choice(), audio)
+            reader = _MediaReader(
+                shared_finder(), settings, choice or Choice(), audio, on_left_out or _unheard
+            )
         for source in face_sources([path]):
             if on_source is not None:
                 on_source(source.name)
@@ -95,6 +101,10 @@ def read_material(
             hint="Faces of at least 16 pixels, not turned to full profile, are found.",
         )
     return tracks
+
+
+def _unheard(name: str, reason: str) -> None:
+    """Nobody asked."""
 
 
 def _names(paths: Sequence[Path]) -> str:
@@ -110,14 +120,20 @@ class _MediaReader:
     settings: CutSettings
     choice: Choice
     audio: bool
+    on_left_out: OnLeftOut
 
     def tracks(self, source: FaceSource) -> list[FaceTrack]:
         try:
-            return self._read(source)
-        except InputError:
+            made = self._read(source)
+        except InputError as error:
             if source.named:
                 raise
-            return []  # one file of a folder: what is in the others is still worth having
+            # One file of a folder: what is in the others is still worth having.
+            self.on_left_out(source.name, error.message)
+            return []
+        if not made:
+            self.on_left_out(source.name, "No face was found.")
+        return made
 
     def _read(self, source: FaceSource) -> list[FaceTrack]:
         sampling = self.choice.sampling

@@ -18,7 +18,7 @@ from unmask.generators.material import (
 from unmask.toml_records import read_toml, record_of
 
 if TYPE_CHECKING:
-    from unmask.forge.material_of import OnSource
+    from unmask.forge.material_of import OnLeftOut, OnSource
     from unmask.generators.base import Generator, GeneratorConfig
 
 
@@ -93,13 +93,20 @@ def read_recipe(path: Path) -> ForgeRecipe:
     return recipe
 
 
-def gather(recipe: ForgeRecipe, root: Path, *, on_source: OnSource | None = None) -> Material:
+def gather(
+    recipe: ForgeRecipe,
+    root: Path,
+    *,
+    on_source: OnSource | None = None,
+    on_left_out: OnLeftOut | None = None,
+) -> Material:
     """Read a recipe's material and hold a part of it out.
 
     Args:
         recipe: What is to be trained.
         root: Folder that its paths are relative to.
         on_source: Called with each film, picture or folder that was read; see ``read_material``.
+        on_left_out: Called with each file of a folder that gives nothing, and why.
 
     Raises:
         UsageError: Two people are needed and one came, or too few faces.
@@ -118,6 +125,7 @@ def gather(recipe: ForgeRecipe, root: Path, *, on_source: OnSource | None = None
             one_region=kind == MOVING,
             audio=kind == AUDIBLE,
             on_source=on_source,
+            on_left_out=on_left_out,
         )
 
     sources = [Path(name) for name in (*wanted.faces, *wanted.other)]

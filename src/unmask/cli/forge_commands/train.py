@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from unmask.forge.training import GeneratorRun, Schedule
     from unmask.generators.material import Material
 
+_LEFT_OUT_SHOWN = 3
+
 
 @click.command(short_help="Train a generator; resumable, with a preview sheet.")
 @click.argument("what", metavar="METHOD|RECIPE.toml")
@@ -133,7 +135,17 @@ def _gathered(recipe: ForgeRecipe, root: Path) -> Material:
             # How many there will be is not known before a folder was walked through.
             bar.update(task, total=None, note=f"{next(read)}: {printable(name)}")
 
-        return gather(recipe, root, on_source=on_source)
+        left_out: list[str] = []
+
+        def on_left_out(name: str, reason: str) -> None:
+            left_out.append(f"{name}: {reason}")
+
+        material = gather(recipe, root, on_source=on_source, on_left_out=on_left_out)
+    for line in left_out[:_LEFT_OUT_SHOWN]:
+        click.echo(printable(f"left out: {line}"), err=True)
+    if len(left_out) > _LEFT_OUT_SHOWN:
+        click.echo(f"left out: {len(left_out) - _LEFT_OUT_SHOWN} more", err=True)
+    return material
 
 
 def _train(run: GeneratorRun, schedule: Schedule) -> bool:
