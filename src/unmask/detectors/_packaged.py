@@ -33,9 +33,10 @@ class PackagedOnnx:
             return
         packaged = files("unmask.detectors").joinpath("weights", self.spec.weights)
         with as_file(packaged) as path:
-            self._open(path, expected=self.spec.weights_sha256)
+            # A file that was only unpacked for as long as this block lasts cannot wait.
+            self._open(path, expected=self.spec.weights_sha256, wait=path != packaged)
 
-    def _open(self, path: Path, *, expected: str | None) -> None:
+    def _open(self, path: Path, *, expected: str | None, wait: bool = True) -> None:
         try:
             self.weights_sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         except OSError as error:
@@ -49,7 +50,7 @@ class PackagedOnnx:
                 hint="They were altered or only partly installed. Install Unmask again.",
             )
         try:
-            self._session = Session(path)
+            self._session = Session(path, wait=wait)
         except RuntimeError as error:
             raise ModelUnavailable(
                 f"{path.name} is not a network that OpenVINO can run.",

@@ -176,7 +176,7 @@ def readable_copy(image: Image) -> Image:
 
 
 def prepare_to_read() -> None:
-    """Compile the reader network, once in a process, so that no reading has to wait for it.
+    """Begin to compile the reader network, once in a process, so that no reading has to wait.
 
     Raises:
         ModelUnavailable: The bundled network is absent or was altered.
@@ -306,4 +306,5 @@ def _session(name: str) -> Session:
                 f"The bundled network {name} has SHA-256 {digest}, expected {_WEIGHTS[name]}.",
                 hint="It was altered or only partly installed. Install Unmask again.",
             )
-        return Session(path)
+        # In the background, unless the file was only unpacked for as long as this block lasts.
+        return Session(path, wait=path != packaged)
