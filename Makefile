@@ -19,9 +19,13 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 PYTEST := OMP_NUM_THREADS=1 UNMASK_THREADS=1 NO_ALBUMENTATIONS_UPDATE=1 \
 	$(PY) -m pytest -n auto --maxprocesses 2
 
+STUDY        ?= equal-budget
+# Slices and points of pictures are on the page; they would only weigh the repository down.
+STUDY_TABLES := overall costs robustness adversarial left_out cross
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo format format-check lint type imports test test-slow check docs bench \
-	train clean
+	study train clean
 .DELETE_ON_ERROR:
 
 help: ## List these targets
@@ -61,6 +65,15 @@ docs: $(VENV)/.docs ## Build the documentation into site/
 
 bench: $(VENV)/.dev ## Measure accuracy, speed and memory
 	$(VENV)/bin/unmask bench
+
+study: $(VENV)/.dev ## Run a study and publish it in docs/studies: make study STUDY=equal-budget
+	$(VENV)/bin/unmask bench recipes/studies/$(STUDY).toml
+	sed 's/(comparison\.html)/($(STUDY).html)/' runs/$(STUDY)/comparison.md > docs/studies/$(STUDY).md
+	cp runs/$(STUDY)/comparison.html docs/studies/$(STUDY).html
+	rm -rf docs/studies/$(STUDY)-tables && mkdir docs/studies/$(STUDY)-tables
+	for table in $(STUDY_TABLES); do \
+		test ! -f runs/$(STUDY)/tables/$$table.csv || \
+			cp runs/$(STUDY)/tables/$$table.csv docs/studies/$(STUDY)-tables/; done
 
 train: $(VENV)/.dev ## Train the shipped detector again (hours)
 	$(VENV)/bin/unmask train recipes/base.toml

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unmask.bench.comparison.entries import entries
@@ -22,6 +23,7 @@ from unmask.bench.comparison.study_runs import (
     trained,
     validation_scores,
 )
+from unmask.bench.comparison.study_stores import Roots, make_stores
 from unmask.bench.comparison.study_stress import (
     ChosenAttack,
     attacked_scores,
@@ -58,6 +60,8 @@ def run_study(plan: Plan, place: Place, *, command: str = "unmask bench") -> Com
     """
     # What is missing is told before the first hour is spent.
     foreign = [read_scores(plan.folder / path) for path in plan.study.scores]
+    roots = Roots(place.stores.root, place.data or Path(), place.workers, place.say)
+    make_stores(plan.study.prepare, plan.study.forge, roots)
     for test in plan.study.tests:
         place.stores.get(test.path)
     session = _Session(plan, place, foreign)

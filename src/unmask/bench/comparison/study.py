@@ -13,6 +13,7 @@ from unmask.bench.comparison.degradations import get_degradation
 from unmask.bench.comparison.findings import Published
 from unmask.bench.comparison.measures import RESAMPLES
 from unmask.bench.comparison.scores import TEST, VALIDATION
+from unmask.bench.comparison.study_stores import ForgedStore, PreparedStore
 from unmask.errors import UsageError
 from unmask.networks import NETWORKS
 from unmask.toml_records import read_toml, record_of
@@ -162,6 +163,8 @@ class Study:
         networks: What is compared.
         tests: What it is tested on; the first that is no validation ranks the detectors.
         about: What is asked, in a sentence or two.
+        prepare: Stores that are made of data sets where they are not there yet.
+        forge: Stores that are forged of real faces where they are not there yet.
         seeds: Seeds of training; numbers are means over them.
         left_out: Forgeries that training is kept from, one after the other, for every network.
         scores: Score tables of foreign detectors, relative to the study's file.
@@ -178,6 +181,8 @@ class Study:
     networks: tuple[NetworkChoice, ...] = ()
     tests: tuple[ScoredSet, ...] = ()
     about: str = ""
+    prepare: tuple[PreparedStore, ...] = ()
+    forge: tuple[ForgedStore, ...] = ()
     seeds: tuple[int, ...] = (1,)
     left_out: tuple[str, ...] = ()
     scores: tuple[str, ...] = ()

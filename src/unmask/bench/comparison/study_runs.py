@@ -62,10 +62,14 @@ class Run:
 
 
 class Stores:
-    """Face stores by path, opened once."""
+    """Face stores by path, opened once.
+
+    Attributes:
+        root: Folder that they are in.
+    """
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = root
         self._open: dict[str, FaceStore] = {}
 
     def get(self, path: str) -> FaceStore:
@@ -76,7 +80,7 @@ class Stores:
             CorruptMedia: It is damaged.
         """
         if path not in self._open:
-            self._open[path] = open_store(self._root / path)
+            self._open[path] = open_store(self.root / path)
         return self._open[path]
 
     def for_recipe(self, recipe: NetworkRecipe) -> dict[str, FaceStore]:
