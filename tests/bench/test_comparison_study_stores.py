@@ -80,7 +80,7 @@ def test_what_is_not_there_is_named_before_anything_is_trained(
     study = read_study(tmp_path / "study.toml").study
     with pytest.raises(NotFound, match="films, which is not there"):
         make_stores(study.prepare, study.forge, roots)
-    with pytest.raises(NotFound, match="neither in .*shards nor in .*data"):
+    with pytest.raises(NotFound, match=r"neither in .*shards nor in .*data"):
         make_stores((), study.forge, roots)
 
 
