@@ -27,6 +27,17 @@ def test_speed_and_memory_come_from_processes_of_their_own(costs):
     assert 5e7 < costs.base_bytes < 1.1 * costs.peak_bytes_32
 
 
+def test_a_network_is_measured_as_it_was_built():
+    narrow, wide = (
+        measure_costs("resnet-3d-18", 32, {"width": width}, seconds=0.01) for width in (4, 8)
+    )
+    assert narrow.parameters < wide.parameters
+
+
+def test_what_is_fitted_at_once_counts_what_it_stores():
+    assert measure_costs("dct-forest", 112, seconds=0.01).parameters > 1000
+
+
 def test_mixing_is_0_for_sets_apart_and_1_for_sets_alike():
     rng = np.random.default_rng(0)
     features = rng.normal(size=(400, 8))

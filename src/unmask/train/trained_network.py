@@ -100,16 +100,9 @@ def save_weights(
 
 def _bare_network(recipe: NetworkRecipe, *, pretrained: bool) -> DetectorNetwork:
     cls = NETWORKS.get(recipe.network)
-    options: dict[str, Any] = {}
-    if recipe.small:
-        options |= getattr(cls, "small", {})
-        if not options:
-            raise UsageError(
-                f"{recipe.network} has no small configuration.", hint="Leave 'small' out."
-            )
-    options |= _own_options(cls, recipe)
+    arguments = arguments_of(recipe)
     try:
-        return cls(input_px=recipe.input_px or None, pretrained=pretrained, **options)
+        return cls(input_px=recipe.input_px or None, pretrained=pretrained, **arguments)
     except (TypeError, ValueError, RuntimeError, AttributeError) as error:
         if not recipe.options or isinstance(error, UnmaskError):
             raise
@@ -118,6 +111,19 @@ def _bare_network(recipe: NetworkRecipe, *, pretrained: bool) -> DetectorNetwork
             f"{recipe.network} cannot be built with {told}: {error}.",
             hint="Leave 'options' out to build it as in its paper.",
         ) from error
+
+
+def arguments_of(recipe: NetworkRecipe) -> dict[str, Any]:
+    """The network's own arguments: those of its small configuration, and the recipe's over them.
+
+    Raises:
+        UsageError: It has no small configuration, or none of the arguments.
+    """
+    cls = NETWORKS.get(recipe.network)
+    small = dict(getattr(cls, "small", {})) if recipe.small else {}
+    if recipe.small and not small:
+        raise UsageError(f"{recipe.network} has no small configuration.", hint="Leave 'small' out.")
+    return small | _own_options(cls, recipe)
 
 
 def _own_options(cls: type[DetectorNetwork], recipe: NetworkRecipe) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Run a network alone in a fresh process and print its speed. ``python -m`` this module.
 
-Arguments: network id, side of the crops, batch, threads, seconds. With batch 0 the network is
-built and nothing is run, so that the memory of the framework can be told from that of the run.
+Arguments: network id, side of the crops, the network's own arguments as JSON, batch, threads,
+seconds. With batch 0 the network is built and nothing is run, so that the memory of the framework
+can be told from that of the run.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 
@@ -17,10 +20,10 @@ from unmask.networks import NETWORKS, DetectorNetwork
 LEAST_RUNS = 3
 
 
-def build(network_id: str, input_px: int) -> DetectorNetwork:
+def build(network_id: str, input_px: int, arguments: Mapping[str, Any]) -> DetectorNetwork:
     """An untrained network: its weights do not change what it costs."""
     torch.manual_seed(0)
-    return NETWORKS.get(network_id)(input_px=input_px or None).eval()
+    return NETWORKS.get(network_id)(input_px=input_px or None, **arguments).eval()
 
 
 def example(network: DetectorNetwork, batch: int) -> torch.Tensor:
@@ -31,9 +34,9 @@ def example(network: DetectorNetwork, batch: int) -> torch.Tensor:
 
 def main() -> None:
     """Measure and print JSON."""
-    network_id, input_px, batch, threads, seconds = sys.argv[1:]
+    network_id, input_px, arguments, batch, threads, seconds = sys.argv[1:]
     torch.set_num_threads(int(threads))
-    network = build(network_id, int(input_px))
+    network = build(network_id, int(input_px), json.loads(arguments))
     if not int(batch):
         print(json.dumps({"images_per_s": None}))
         return

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unmask.bench.processes import Run, run
 
@@ -22,7 +23,7 @@ class Costs:
     Attributes:
         network: Network id.
         input_px: Side of the crops.
-        parameters: Trainable numbers.
+        parameters: Numbers that training sets.
         disk_bytes: Weights and statistics as stored, float32 as trained.
         flops: Floating-point operations of one forward pass on one sample; a multiplication and
             the addition after it count as two. Convolutions, matrix products and attention.
@@ -48,13 +49,19 @@ class Costs:
 
 
 def measure_costs(
-    network_id: str, input_px: int = 0, *, threads: int = 1, seconds: float = 3.0
+    network_id: str,
+    input_px: int = 0,
+    arguments: Mapping[str, Any] | None = None,
+    *,
+    threads: int = 1,
+    seconds: float = 3.0,
 ) -> Costs:
     """Measure a network, speed and memory each in a process of its own.
 
     Args:
         network_id: Id in ``NETWORKS``.
         input_px: Side of the crops; 0: the paper's.
+        arguments: The network's own arguments, where it is not that of its paper.
         threads: Threads at batch 32.
         seconds: Length of each measurement of speed; at least three runs are made.
 
@@ -63,15 +70,15 @@ def measure_costs(
     """
     from unmask.bench.comparison._cost_probe import build
 
-    network = build(network_id, input_px)
+    network = build(network_id, input_px, arguments or {})
+    built = (network_id, network.input_px, json.dumps(dict(arguments or {})))
     single, many, nothing = (
-        _probe(network_id, network.input_px, batch, count, seconds)
-        for batch, count in ((1, 1), (32, threads), (0, 1))
+        _probe(built, batch, count, seconds) for batch, count in ((1, 1), (32, threads), (0, 1))
     )
     return Costs(
         network=network_id,
         input_px=network.input_px,
-        parameters=sum(one.numel() for one in network.parameters()),
+        parameters=_trained_numbers(network),
         disk_bytes=_stored_bytes(network),
         flops=_flops(network),
         images_per_s_1=_rate(single),
@@ -83,8 +90,15 @@ def measure_costs(
     )
 
 
-def _probe(network_id: str, input_px: int, batch: int, threads: int, seconds: float) -> Run:
-    words = (network_id, input_px, batch, threads, seconds)
+def _trained_numbers(network: DetectorNetwork) -> int:
+    """Parameters; of a network that is fitted at once, everything that is stored."""
+    if network.spec.trained_by == "fit":
+        return sum(one.numel() for one in network.state_dict().values())
+    return sum(one.numel() for one in network.parameters())
+
+
+def _probe(built: tuple[str, int, str], batch: int, threads: int, seconds: float) -> Run:
+    words = (*built, batch, threads, seconds)
     return run([sys.executable, "-m", _MODULE, *(str(word) for word in words)])
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from unmask.bench.comparison import plots
 from unmask.bench.comparison.embedded_picture import as_image
-from unmask.bench.comparison.entries import IMAGE, VIDEO, VOTE
 from unmask.bench.comparison.findings import Comparison, Failure
 from unmask.bench.comparison.measures import METRICS
+from unmask.bench.comparison.page_parts import BY_KEY, Drawing, PageSection
+from unmask.bench.comparison.set_section import set_section
 from unmask.bench.comparison.texts import (
     NOTHING,
     Text,
@@ -26,47 +27,16 @@ from unmask.bench.comparison.texts import (
 )
 
 if TYPE_CHECKING:
-    from markupsafe import Markup
-
     from unmask.bench.comparison.costs import Costs
     from unmask.bench.comparison.embedding import Embedding
     from unmask.bench.comparison.stress import StressPoint
     from unmask.bench.comparison.tables import Difference, Record
 
-BY_KEY = {metric.key: metric for metric in METRICS}
-_OVERALL = ("auc", "eer", "accuracy", "balanced_accuracy", "tpr_at_fpr_1", "tpr_at_fpr_01",
-            "log_loss", "brier", "ece", "cllr")  # fmt: skip
-_LEVELS = {
-    IMAGE: "Image level: each face by itself.",
-    VIDEO: "Video level: the mean logit over the faces of a film.",
-    VOTE: "Video level by vote: a film is called when more than half of its faces are.",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """A drawing and what stands below it."""
-
-    svg: Markup
-    caption: str
-
-
-@dataclass(frozen=True, slots=True)
-class PageSection:
-    """One part of the page."""
-
-    key: str
-    title: str
-    paragraphs: tuple[str, ...] = ()
-    drawings: tuple[Drawing, ...] = ()
-    tables: tuple[TextTable, ...] = ()
-    points: tuple[str, ...] = ()
-
 
 def page_sections(found: Comparison) -> list[PageSection]:
     """Sections in the order in which they are read; empty ones are left out."""
     every = [
-        *(_overall(found, name, place) for place, name in enumerate(found.data_sets())),
+        *(set_section(found, name, place) for place, name in enumerate(found.data_sets())),
         _crossed(found), _left_out(found), _slices(found), _robustness(found),
         _adversarial(found), _costs(found), _embeddings(found), _heat_maps(found), _failures(found),
     ]  # fmt: skip
@@ -89,89 +59,6 @@ def summary(found: Comparison) -> str:
         names = joined([r.detector for r in near[:4]]) + (" and others" if len(near) > 4 else "")
         text += f"{names} lie within its interval" if near else "None other lies in its interval"
     return text + "."
-
-
-def _overall(found: Comparison, data_set: str, place: int) -> PageSection:
-    ranked = found.ranked(data_set)
-    by_name = {(e.detector, e.trained_on, e.left_out): e for e in found.entries}
-    here = []
-    for record in ranked:
-        entry = by_name.get(record.entry)
-        if entry is not None and record.cell["auc"].value is not None:
-            here.append(entry.take(entry.samples.data_set == data_set))
-    drawings: list[Drawing] = []
-    if here:
-        drawings = [
-            Drawing(plots.ranking_plot(ranked, name=f"ranking-{place}"),
-                    "AUC at image level; the bar is the 95 % interval, bootstrapped by source."),
-            Drawing(plots.roc_and_det(here, name=f"roc-{place}"),
-                    "Left: ROC. Right: the same as DET, on normal-deviate axes, where low error "
-                    "rates can be read. Several seeds: their mean logit."),
-            Drawing(plots.reliability_plot(here, name=f"reliability-{place}"),
-                    "Reliability at equal priors, of logits taken at their word: on the dotted "
-                    "line a detector keeps what it says. A dot's area is its share of samples."),
-        ]  # fmt: skip
-    tables = [_overall_table(found, data_set, level) for level in (IMAGE, VIDEO, VOTE)]
-    return PageSection(
-        f"set-{place}", data_set, _paragraphs(ranked), tuple(drawings),
-        tuple(table for table in tables if table.rows),
-    )  # fmt: skip
-
-
-def _paragraphs(ranked: Sequence[Record]) -> tuple[str, ...]:
-    if not ranked:
-        return ()
-    counts = ranked[0].cell.counts
-    thresholds = joined(sorted({record.threshold_source for record in ranked}))
-    protocols = joined(sorted({r.protocol for r in ranked if r.protocol}))
-    text = (
-        f"{counts.reals:,} real and {counts.fakes:,} fake faces from {counts.sources:,} sources. "
-        f"Accuracy, false alarms and hits at the threshold: {thresholds}."
-    )
-    notes = sorted({f"{r.detector}: {note}." for r in ranked for note in r.cell.notes})
-    return (text + (f" Protocol: {protocols}-set." if protocols else ""), *notes)
-
-
-def _overall_table(found: Comparison, data_set: str, level: str) -> TextTable:
-    records = found.ranked(data_set, level)
-    # On as many reals as fakes the two accuracies are one.
-    balanced = all(r.cell.counts.reals == r.cell.counts.fakes for r in records)
-    keys = [
-        key for key in _OVERALL
-        if any(r.cell[key].value is not None for r in records)
-        and not (balanced and key == "balanced_accuracy")
-    ]  # fmt: skip
-    best = {key: _best(records, key) for key in keys}
-    rows = [
-        (label(_name(record)),
-         *(number_text(record.cell[key], BY_KEY[key], strong=record is best[key]) for key in keys))
-        for record in records
-    ]  # fmt: skip
-    if "auc" in keys:
-        empty = (Text(""),) * (len(keys) - 1)
-        rows += [
-            (Text(f"{one.name} (published)", note=one.source, is_number=False),
-             Text(f"{one.auc:.3f}"), *empty)
-            for one in found.published if (one.data_set, one.level) == (data_set, level)
-        ]  # fmt: skip
-    head = tuple(_head(key) for key in keys)
-    return TextTable(_LEVELS[level], ("Detector", *head), tuple(rows))
-
-
-def _head(key: str) -> str:
-    metric = BY_KEY[key]
-    return metric.title + (", %" if metric.unit == "share" else "")
-
-
-def _best(records: Sequence[Record], key: str) -> Record | None:
-    told = [r for r in records if r.cell[key].value is not None]
-    sign = 1 if BY_KEY[key].more_is_better else -1
-    return max(told, key=lambda r: sign * (r.cell[key].value or 0.0), default=None)
-
-
-def _name(record: Record) -> str:
-    seeds = record.cell.counts.seeds
-    return record.detector + (f" ({seeds} seeds)" if seeds > 1 else "")
 
 
 def _crossed(found: Comparison) -> PageSection:

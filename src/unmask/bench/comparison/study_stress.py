@@ -29,6 +29,7 @@ from unmask.bench.comparison.study_runs import (
 )
 from unmask.errors import UsageError
 from unmask.train.scoring import score_store
+from unmask.train.trained_network import arguments_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -136,13 +137,17 @@ def attacked_scores(
 
 
 def costs_of(run: Run, network_px: int, asked: CostSettings, place: Place) -> Costs:
-    """Costs of a run's network, measured once for each size and number of threads."""
-    name = f"{run.choice.id}-{network_px}px-{asked.threads}threads.json"
+    """Costs of a run's network as it was built, measured once for each number of threads."""
+    arguments = arguments_of(run.recipe)
+    own = f"-{fingerprint(sorted(arguments.items()))}" if arguments else ""
+    name = f"{run.choice.id}-{network_px}px{own}-{asked.threads}threads.json"
     path = place.out / "costs" / name
     if path.is_file():
         return Costs(**json.loads(path.read_text(encoding="utf-8")))
     place.say(f"{run.choice.title}: speed, memory and size")
-    found = measure_costs(run.choice.id, network_px, threads=asked.threads, seconds=asked.seconds)
+    found = measure_costs(
+        run.choice.id, network_px, arguments, threads=asked.threads, seconds=asked.seconds
+    )
     write_text(path, json.dumps(dataclasses.asdict(found), indent=1) + "\n")
     return found
 
