@@ -8,6 +8,7 @@ can be chosen; the state after every frame is judged too, by the same layers.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 import torch.nn.functional as nnf
@@ -64,6 +65,10 @@ class CnnLstm(ClipNetwork):
         self.hidden = nn.Linear(memory, hidden)
         self.classifier = nn.Linear(hidden, 1)
         self.dropout = nn.Dropout(0.5)
+
+    def initialise(self, path: Path) -> None:
+        """Start the encoder of frames from ImageNet arrays; see :class:`FrameEncoder`."""
+        self.encoder.initialise(path)
 
     def forward(self, pixels: Tensor) -> NetworkOutput:
         """(B, T, 3, S, S) -> logits (B,), features (B, hidden), frame_logits (B, T)."""

@@ -10,6 +10,7 @@ averaged over places instead of going through its first dense layer.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -62,6 +63,10 @@ class Lrcn(ClipNetwork):
         self.memory = nn.LSTM(self.encoder.width, memory, batch_first=True)
         self.dropout = nn.Dropout(0.5)
         self.classifier = nn.Linear(memory, 1)
+
+    def initialise(self, path: Path) -> None:
+        """Start the encoder of frames from ImageNet arrays; see :class:`FrameEncoder`."""
+        self.encoder.initialise(path)
 
     def forward(self, pixels: Tensor) -> NetworkOutput:
         """(B, T, 3, S, S) -> logits (B,), features (B, memory), frame_logits (B, T)."""

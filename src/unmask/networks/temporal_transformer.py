@@ -9,6 +9,7 @@ are judged too, with a small loss of their own.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -80,6 +81,10 @@ class TemporalTransformer(ClipNetwork):
         self.frame_classifier = nn.Linear(tokens, 1)
         for classifier in (self.classifier, self.frame_classifier):
             small_start(classifier)
+
+    def initialise(self, path: Path) -> None:
+        """Start the encoder of frames from ImageNet arrays; see :class:`FrameEncoder`."""
+        self.encoder.initialise(path)
 
     def forward(self, pixels: Tensor) -> NetworkOutput:
         """(B, T, 3, S, S), T at most 64 -> logits (B,), features (B, tokens), frame_logits."""
