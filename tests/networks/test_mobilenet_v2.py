@@ -1,4 +1,4 @@
-"""The one network that starts from a file of ImageNet arrays."""
+"""Networks that start from a file of ImageNet arrays."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch", reason="the extra 'train' is not installed"
 
 from unmask.detectors._unmask_base_network import UnmaskBaseNetwork  # noqa: E402
 from unmask.errors import CorruptMedia, NotFound, UsageError  # noqa: E402
+from unmask.networks.base import NETWORKS  # noqa: E402
 from unmask.networks.mesonet_4 import MesoNet4  # noqa: E402
 from unmask.networks.mobilenet_v2 import MobileNetV2  # noqa: E402
 
@@ -50,6 +51,27 @@ def test_arrays_land_where_they_belong(base: UnmaskBaseNetwork, tmp_path: Path) 
     features = network(pixels).features
     assert float(features.std()) > 0.01
     torch.testing.assert_close(features, planes.mean((2, 3)), atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("network_id", ["cnn-lstm", "lrcn", "temporal-transformer"])
+def test_networks_over_frames_start_from_the_same_arrays(
+    network_id: str, base: UnmaskBaseNetwork, tmp_path: Path
+) -> None:
+    path = tmp_path / "weights.npz"
+    np.savez(path, **arrays_of(base))
+    network = NETWORKS.get(network_id)(input_px=96, backbone="mobilenetv2_100").eval()
+    network.initialise(path)
+    pixels = torch.rand(1, 2, 3, 96, 96, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    planes = pixels[0]
+    for block in list(base.features)[:-1]:  # maps of features end before the last convolution
+        planes = block(planes)
+    torch.testing.assert_close(
+        network.encoder(pixels)[0], planes.mean((2, 3)), atol=1e-5, rtol=1e-5
+    )
+    other = NETWORKS.get(network_id)(input_px=96, backbone="lcnet_050")
+    with pytest.raises(UsageError, match="none that files of arrays hold"):
+        other.initialise(path)
 
 
 def test_the_shared_imagenet_arrays_fit(shared_data: Path) -> None:
