@@ -89,10 +89,11 @@ def _overall_table(found: Comparison, data_set: str, level: str) -> TextTable:
     # What a detector costs stands beside what it reaches, once.
     costs = found.costs if level == IMAGE else {}
     keys = [
-        key for key in _OVERALL
+        key
+        for key in _OVERALL
         if any(r.cell[key].value is not None for r in records)
         and not (balanced and key == "balanced_accuracy")
-    ]  # fmt: skip
+    ] or ["auc"]  # where nothing could be told, at least why
     best = {key: _best(records, key) for key in keys}
     rows = [
         (label(_name(record)),
