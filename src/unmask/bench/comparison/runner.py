@@ -18,6 +18,7 @@ from unmask.bench.comparison.stress import Stressed, StressPoint, stress_points
 from unmask.bench.comparison.study_runs import (
     Place,
     Run,
+    run_of,
     runs_of,
     set_scores,
     trained,
@@ -160,7 +161,7 @@ class _Session:
 
     def _surrogate(self, title: str, seed: int) -> DetectorNetwork:
         choice = next(one for one in self.study.networks if one.title == title)
-        return trained(Run(choice, seed, "", self.plan.recipe(choice, seed)), self.place)
+        return trained(run_of(self.plan, choice, seed), self.place)
 
     def compared(self, table: ScoreTable, command: str) -> Comparison:
         """Everything that the page tells."""

@@ -57,7 +57,8 @@ def summary(found: Comparison) -> str:
     if len(told) > 1:
         text += f", of {len(told)} detectors. "
         names = joined([r.detector for r in near[:4]]) + (" and others" if len(near) > 4 else "")
-        text += f"{names} lie within its interval" if near else "None other lies in its interval"
+        verb = "lies" if len(near) == 1 else "lie"
+        text += f"{names} {verb} within its interval" if near else "None other lies in its interval"
     return text + "."
 
 

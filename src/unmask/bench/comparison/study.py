@@ -62,11 +62,13 @@ class NetworkChoice:
         id: Id of the network.
         name: What tables call it; empty: the id.
         input_px: Side of the crops; 0: that of ``[training]``, or else the paper's.
+        after: Name of a network above that this one goes on from, seed by seed; empty: none.
     """
 
     id: str
     name: str = ""
     input_px: int = 0
+    after: str = ""
 
     @property
     def title(self) -> str:
@@ -280,7 +282,7 @@ def _overrides(table: dict[str, Any], where: str) -> dict[str, dict[str, Any]]:
 
 def _check(plan: Plan, where: str) -> None:
     study = plan.study
-    for is_wrong, complaint in _complaints(study):
+    for is_wrong, complaint in (*_complaints(study), *_succession(study)):
         if is_wrong:
             raise UsageError(f"{where}: {complaint}.")
     titles = [one.title for one in study.networks]
@@ -314,6 +316,19 @@ def _complaints(study: Study) -> Iterator[tuple[bool, str]]:
         any("transfer" in a.attacks and not a.surrogate for a in study.adversarial),
         ("the attack transfer needs adversarial.surrogate"),
     )
+
+
+def _succession(study: Study) -> Iterator[tuple[bool, str]]:
+    """A network goes on from one of its kind that stands above it."""
+    for place, one in enumerate(study.networks):
+        above = {other.title: other for other in study.networks[:place]}
+        if one.after:
+            other = above.get(one.after)
+            yield other is None, f"{one.title} is after {one.after!r}, which is no network above it"
+            yield (
+                other is not None and (other.id, other.input_px) != (one.id, one.input_px),
+                f"{one.title} is after {one.after!r}, which is another kind of network or size",
+            )
 
 
 def _names(

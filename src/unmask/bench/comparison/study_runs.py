@@ -18,6 +18,7 @@ from unmask.bench.comparison.score_files import read_scores, write_scores
 from unmask.bench.comparison.scores import VALIDATION, ScoreTable, from_faces
 from unmask.errors import OutputRefused, UsageError
 from unmask.train.face_stores import open_store
+from unmask.train.run_files import WEIGHTS
 from unmask.train.runs import load_network, train_network
 from unmask.train.scoring import score_store
 from unmask.train.selection import select, validation_faces
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 _FINISHED = "finished.json"
+_RUNS = "runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +48,14 @@ class Run:
         seed: Seed of training.
         left_out: Forgery that it is kept from, or empty.
         recipe: Its recipe.
+        before: The run that it goes on from, or None.
     """
 
     choice: NetworkChoice
     seed: int
     left_out: str
     recipe: NetworkRecipe
+    before: Run | None = None
 
     @property
     def folder(self) -> str:
@@ -117,16 +121,37 @@ def runs_of(plan: Plan, stores: Stores) -> list[Run]:
         UsageError: A forgery that is to be left out occurs in no training store.
     """
     study = plan.study
-    runs = [
-        Run(choice, seed, "", plan.recipe(choice, seed))
-        for seed in study.seeds
-        for choice in study.networks
-    ]
+    runs = [run_of(plan, choice, seed) for seed in study.seeds for choice in study.networks]
     for method in study.left_out:
-        for choice in study.networks:
-            recipe = _without(plan.recipe(choice, study.seeds[0]), method, stores)
-            runs.append(Run(choice, study.seeds[0], method, recipe))
+        runs += [run_of(plan, choice, study.seeds[0], method, stores) for choice in study.networks]
     return runs
+
+
+def run_of(
+    plan: Plan, choice: NetworkChoice, seed: int, left_out: str = "", stores: Stores | None = None
+) -> Run:
+    """One training run of a study.
+
+    Args:
+        plan: The study.
+        choice: The network.
+        seed: Seed of training.
+        left_out: Forgery that it is kept from; needs ``stores``.
+        stores: To look up which forgeries there are.
+
+    Raises:
+        UsageError: ``left_out`` occurs in no training store.
+    """
+    recipe = plan.recipe(choice, seed)
+    if left_out and stores is not None:
+        recipe = _without(recipe, left_out, stores)
+    if not choice.after:
+        return Run(choice, seed, left_out, recipe)
+    first = next(one for one in plan.study.networks if one.title == choice.after)
+    before = run_of(plan, first, seed, left_out, stores)
+    weights = f"{_RUNS}/{before.folder}/{WEIGHTS}"  # its folder's name changes with its recipe
+    recipe = dataclasses.replace(recipe, init=weights, pretrained=False)
+    return Run(choice, seed, left_out, recipe, before)
 
 
 def trained(run: Run, place: Place) -> DetectorNetwork:
@@ -136,14 +161,16 @@ def trained(run: Run, place: Place) -> DetectorNetwork:
         KeyboardInterrupt: Training was stopped; its checkpoint is kept.
         UnmaskError: It cannot be trained.
     """
-    folder = place.out / "runs" / run.folder
+    folder = place.out / _RUNS / run.folder
     if not (folder / _FINISHED).is_file():
+        if run.before is not None:
+            trained(run.before, place)
         result = train_network(
             run.recipe,
             folder,
             stores=place.stores.for_recipe(run.recipe),
             on_progress=_Reporter(run, place.say),
-            data_root=place.data,
+            data_root=place.data if run.before is None else place.out,
             workers=place.workers,
             threads=place.threads,
         )
