@@ -256,7 +256,7 @@ def test_a_wrong_study_is_refused_by_name(tmp_path, change, said, hint):
     assert hint in caught.value.hint
 
 
-@pytest.mark.parametrize("name", ["equal-budget", "adversarial"])
+@pytest.mark.parametrize("name", ["equal-budget", "adversarial", "lstm-in-small"])
 def test_the_studies_that_are_shipped_can_be_read(repository, name):
     plan = read_study(repository / "recipes" / "studies" / f"{name}.toml")
     assert len({choice.title for choice in plan.study.networks}) == len(plan.study.networks) > 3
@@ -298,3 +298,32 @@ def test_few_sources_are_whole_and_the_same_for_every_network(shards):
     assert len(few) == 20
     assert set(np.unique(columns.source_id[few], return_counts=True)[1].tolist()) == {2}
     assert np.array_equal(few, study_runs.few_sources(columns, every, 21))
+
+
+def test_a_network_goes_on_from_another_seed_by_seed(shards, tmp_path):
+    later = 'name = "mesonet-4 small"\nafter = "mesonet-4"'
+    path = tmp_path / "tiny.toml"
+    path.write_text(STUDY.replace('name = "mesonet-4 small"', later))
+    plan = read_study(path)
+    runs = study_runs.runs_of(plan, study_runs.Stores(shards))
+    first, second = runs[0], runs[1]
+    assert second.recipe.init == f"runs/{first.folder}/weights.pt"
+    assert runs[3].before.folder == runs[2].folder  # of the second seed
+    where, said = place(tmp_path / "out", shards)
+    went_on = study_runs.trained(second, where)  # trains what comes before it, too
+    assert any(line.startswith("mesonet-4, seed 1") for line in said)
+    before = study_runs.trained(first, where)
+    weights = zip(went_on.parameters(), before.parameters(), strict=True)
+    far = [float((one - other).detach().abs().max()) for one, other in weights]
+    assert 0 < max(far) < 0.1  # three steps away, not at a start of its own
+
+
+def test_a_network_goes_on_only_from_one_of_its_kind_above(tmp_path):
+    path = tmp_path / "tiny.toml"
+    path.write_text(STUDY.replace('id = "mesonet-4"\n', 'id = "mesonet-4"\nafter = "itself"\n', 1))
+    with pytest.raises(UsageError, match="'itself', which is no network above it"):
+        read_study(path)
+    later = 'name = "mesonet-4 small"\nafter = "mesonet-4"\ninput_px = 96'
+    path.write_text(STUDY.replace('name = "mesonet-4 small"', later))
+    with pytest.raises(UsageError, match="another kind of network or size"):
+        read_study(path)
