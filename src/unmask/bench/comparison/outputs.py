@@ -90,7 +90,7 @@ def _training_facts(plan: Plan) -> list[tuple[str, str]]:
         ("Seeds", ", ".join(str(seed) for seed in study.seeds)),
     ]  # fmt: skip
     if changed:
-        facts.append(("Trained otherwise", ", ".join(changed) + ": see the recipe"))
+        facts.append(("Trained otherwise", "; ".join(changed) + " (see the recipe)"))
     return facts
 
 
