@@ -210,7 +210,8 @@ def _costs(found: Comparison) -> PageSection:
     table = TextTable(
         "A sample is a crop, or a clip where the network takes clips. PyTorch, float32, CPU.",
         ("Detector", "Crop, px", "Parameters", "FLOPs a sample", "On disk, MB",
-         "Samples/s, batch 1, 1 thread", f"Samples/s, batch 32, {threads} threads",
+         "Samples/s, batch 1, 1 thread",
+         f"Samples/s, batch 32, {threads} thread{'s' * (threads > 1)}",
          "Memory when built, MB", "Peak, batch 1, MB", "Peak, batch 32, MB"),
         rows,
     )  # fmt: skip
