@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from unmask import forgeries
 from unmask.bench.comparison.study_runs import fingerprint, slug
 from unmask.bench.face_choice import ChosenFaces, FaceChoice
+from unmask.bench.told import FewTimes
 from unmask.datasets.shards import ShardStore
 from unmask.forge.forged_data_set import ForgingPlan, Progress, forge_data_set
 
@@ -51,13 +52,10 @@ def forged_choice(
     methods = [one.id for one in forgers]  # those of runs hold a digest of their weights
     key = fingerprint(choice, methods, per_face, seed, split, code_of_forgeries())
     folder = place.out / "forged" / f"{slug(choice.name)}-{key}"
-    told = -1
+    told = FewTimes(place.say, _TOLD_TIMES)
 
     def on_progress(now: Progress) -> None:
-        nonlocal told
-        if _TOLD_TIMES * now.sources // now.total > told:
-            told = _TOLD_TIMES * now.sources // now.total
-            place.say(f"{choice.name}: forged {now.sources} of {now.total} originals")
+        told.tell(f"{choice.name}: originals forged:", now.sources, now.total)
 
     made = forge_data_set(
         chosen, forgers, folder, ForgingPlan(per_face, seed), on_progress=on_progress

@@ -112,10 +112,12 @@ class TrainedRun:
 class _RunForger:
     """Base of the adapters: :class:`unmask.forge.face_forgers.FaceForger` of a run."""
 
-    frames, donor = 1, NO_DONOR
+    donor = NO_DONOR
+    of_clips = False
 
-    def __init__(self, run: TrainedRun) -> None:
+    def __init__(self, run: TrainedRun, clip_frames: int = CLIP_FRAMES) -> None:
         self.run, self.id, self.facts = run, run.id, run.facts
+        self.frames = clip_frames if self.of_clips else 1
 
 
 class SwapForger(_RunForger):
@@ -125,8 +127,8 @@ class SwapForger(_RunForger):
     identity from pictures get the donor's.
     """
 
-    def __init__(self, run: TrainedRun) -> None:
-        super().__init__(run)
+    def __init__(self, run: TrainedRun, clip_frames: int = CLIP_FRAMES) -> None:
+        super().__init__(run, clip_frames)
         self._of_two = run.generator.spec.material == "two_people"
         self.donor = NO_DONOR if self._of_two else FACE_DONOR
 
@@ -251,11 +253,7 @@ class AnimationForger(_RunForger):
 class LipSyncForger(_RunForger):
     """A clip whose mouth moves to what another person says."""
 
-    donor = SPEECH_DONOR
-
-    def __init__(self, run: TrainedRun, frames: int = CLIP_FRAMES) -> None:
-        super().__init__(run)
-        self.frames = frames
+    donor, of_clips = SPEECH_DONOR, True
 
     def forge(
         self, target: Footage, donor: Footage | None, rng: np.random.Generator
@@ -336,18 +334,17 @@ def forger_of_run(folder: Path, part: str = "", clip_frames: int = CLIP_FRAMES) 
             f"{run.generator.spec.title} has no part {part!r}.",
             hint=f"Generators of whole faces have {WHOLE!r}; else leave it out.",
         )
-    if isinstance(run.generator, uses.LipSyncer):
-        return LipSyncForger(run, clip_frames)
     for fits, adapter in _ADAPTERS:
         if fits(run.generator):
-            return adapter(run)
+            return adapter(run, clip_frames)
     raise UsageError(
         f"{run.generator.spec.title} paints no faces.",
         hint="Leave it out of the data set.",
     )
 
 
-_ADAPTERS: tuple[tuple[Callable[[Generator], bool], Callable[[TrainedRun], FaceForger]], ...] = (
+_Adapter = Callable[[TrainedRun, int], FaceForger]
+_ADAPTERS: tuple[tuple[Callable[[Generator], bool], _Adapter], ...] = (
     (lambda one: isinstance(one, uses.FaceSwapper), SwapForger),
     (lambda one: isinstance(one, uses.FaceRestorer), RestorationForger),
     (lambda one: isinstance(one, uses.FaceInpainter), InpaintingForger),
@@ -355,6 +352,7 @@ _ADAPTERS: tuple[tuple[Callable[[Generator], bool], Callable[[TrainedRun], FaceF
      ReconstructionForger),
     (lambda one: isinstance(one, uses.FaceMaker), WholeFaceForger),
     (lambda one: isinstance(one, uses.FaceAnimator), AnimationForger),
+    (lambda one: isinstance(one, uses.LipSyncer), LipSyncForger),
 )  # fmt: skip
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unmask.bench.comparison.entries import entries
@@ -24,7 +23,7 @@ from unmask.bench.comparison.study_runs import (
     trained,
     validation_scores,
 )
-from unmask.bench.comparison.study_stores import Roots, make_stores
+from unmask.bench.comparison.study_stores import make_stores
 from unmask.bench.comparison.study_stress import (
     ChosenAttack,
     attacked_scores,
@@ -61,8 +60,7 @@ def run_study(plan: Plan, place: Place, *, command: str = "unmask bench") -> Com
     """
     # What is missing is told before the first hour is spent.
     foreign = [read_scores(plan.folder / path) for path in plan.study.scores]
-    roots = Roots(place.stores.root, place.data or Path(), place.workers, place.say)
-    make_stores(plan.study.prepare, plan.study.forge, roots)
+    make_stores(plan.study.prepare, plan.study.forge, place)
     for test in plan.study.tests:
         place.stores.get(test.path)
     session = _Session(plan, place, foreign)
@@ -161,7 +159,7 @@ class _Session:
 
     def _surrogate(self, title: str, seed: int) -> DetectorNetwork:
         choice = next(one for one in self.study.networks if one.title == title)
-        return trained(run_of(self.plan, choice, seed), self.place)
+        return trained(run_of(self.plan, choice, seed, self.place.stores), self.place)
 
     def compared(self, table: ScoreTable, command: str) -> Comparison:
         """Everything that the page tells."""

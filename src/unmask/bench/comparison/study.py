@@ -282,7 +282,7 @@ def _overrides(table: dict[str, Any], where: str) -> dict[str, dict[str, Any]]:
 
 def _check(plan: Plan, where: str) -> None:
     study = plan.study
-    for is_wrong, complaint in (*_complaints(study), *_succession(study)):
+    for is_wrong, complaint in _complaints(study):
         if is_wrong:
             raise UsageError(f"{where}: {complaint}.")
     titles = [one.title for one in study.networks]
@@ -298,6 +298,7 @@ def _check(plan: Plan, where: str) -> None:
 
 
 def _complaints(study: Study) -> Iterator[tuple[bool, str]]:
+    yield from _succession(study)
     titles = [one.title for one in study.networks]
     yield not titles and not study.scores, "it names neither networks nor scores"
     yield len(set(titles)) < len(titles), "two networks have the same name"

@@ -121,34 +121,32 @@ def runs_of(plan: Plan, stores: Stores) -> list[Run]:
         UsageError: A forgery that is to be left out occurs in no training store.
     """
     study = plan.study
-    runs = [run_of(plan, choice, seed) for seed in study.seeds for choice in study.networks]
+    runs = [run_of(plan, one, seed, stores) for seed in study.seeds for one in study.networks]
     for method in study.left_out:
-        runs += [run_of(plan, choice, study.seeds[0], method, stores) for choice in study.networks]
+        runs += [run_of(plan, one, study.seeds[0], stores, method) for one in study.networks]
     return runs
 
 
-def run_of(
-    plan: Plan, choice: NetworkChoice, seed: int, left_out: str = "", stores: Stores | None = None
-) -> Run:
+def run_of(plan: Plan, choice: NetworkChoice, seed: int, stores: Stores, left_out: str = "") -> Run:
     """One training run of a study.
 
     Args:
         plan: The study.
         choice: The network.
         seed: Seed of training.
-        left_out: Forgery that it is kept from; needs ``stores``.
         stores: To look up which forgeries there are.
+        left_out: Forgery that it is kept from, or empty.
 
     Raises:
         UsageError: ``left_out`` occurs in no training store.
     """
     recipe = plan.recipe(choice, seed)
-    if left_out and stores is not None:
+    if left_out:
         recipe = _without(recipe, left_out, stores)
     if not choice.after:
         return Run(choice, seed, left_out, recipe)
     first = next(one for one in plan.study.networks if one.title == choice.after)
-    before = run_of(plan, first, seed, left_out, stores)
+    before = run_of(plan, first, seed, stores, left_out)
     weights = f"{_RUNS}/{before.folder}/{WEIGHTS}"  # its folder's name changes with its recipe
     recipe = dataclasses.replace(recipe, init=weights, pretrained=False)
     return Run(choice, seed, left_out, recipe, before)

@@ -7,15 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unmask.bench.told import FewTimes
+from unmask.datasets import DATASETS
 from unmask.datasets.prepare import OpenSet, prepare
 from unmask.datasets.preprocessing import Preprocessing
 from unmask.datasets.shards import LEFT_OUT, MANIFEST
 from unmask.errors import NotFound
+from unmask.forge.face_forgers import CLIP_FRAMES, forgers_of
+from unmask.forge.forged_data_set import SPLITS, ForgingPlan, forge_data_set
+from unmask.forge.target_faces import open_faces
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from unmask.bench.comparison.study_runs import Place
     from unmask.datasets.faces_of import Loss
+    from unmask.forge.face_forgers import FaceForger
 
 _TOLD_TIMES = 10
 
@@ -62,29 +67,12 @@ class ForgedStore:
     methods: tuple[str, ...]
     splits: dict[str, float] = field(default_factory=dict)
     per_face: int = 1
-    clip_frames: int = 8
+    clip_frames: int = CLIP_FRAMES
     seed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Roots:
-    """Where stores go and where raw data lie.
-
-    Attributes:
-        shards: Folder of the stores.
-        data: Folder of the raw data.
-        workers: Processes that share the work.
-        say: Told what is being done.
-    """
-
-    shards: Path
-    data: Path
-    workers: int
-    say: Callable[[str], None]
-
-
 def make_stores(
-    prepared: Sequence[PreparedStore], forged: Sequence[ForgedStore], roots: Roots
+    prepared: Sequence[PreparedStore], forged: Sequence[ForgedStore], place: Place
 ) -> None:
     """Make the stores that are not there yet, or go on with those that were begun.
 
@@ -92,92 +80,83 @@ def make_stores(
 
     Raises:
         NotFound: Raw data are not where the study says.
-        InputError: They cannot be read, or give no face.
+        UnknownEntry: There is no such data set or method.
+        InputError: Raw data cannot be read, or give no face.
         UsageError: A folder was begun for something else, or an option is impossible.
         OutputRefused: A folder cannot be written.
         ModelUnavailable: The face models are needed and cannot be fetched.
     """
-    paths = [*(one.path for one in prepared), *(one.path for one in forged)]
-    if all(_is_there(path, roots) for path in paths):
+    to_prepare = [one for one in prepared if not _is_there(one.path, place)]
+    to_forge = [one for one in forged if not _is_there(one.path, place)]
+    # What cannot be made is said before the first hour is spent.
+    opened = [_opened(one, place) for one in to_prepare]
+    forgers = [forgers_of(one.methods, one.clip_frames) for one in to_forge]
+    if not (to_prepare or to_forge):
         return
     from unmask.faces import assets
 
     assets.ensure()
-    for one in prepared:
-        if not _is_there(one.path, roots):
-            _prepare(one, roots)
-    for another in forged:
-        if not _is_there(another.path, roots):
-            _forge(another, roots)
+    for one, data_set in zip(to_prepare, opened, strict=True):
+        _prepare(one, data_set, place)
+    for another, methods in zip(to_forge, forgers, strict=True):
+        _forge(another, methods, place)
 
 
-def _is_there(path: str, roots: Roots) -> bool:
-    return (roots.shards / path / MANIFEST).is_file()
+def _is_there(path: str, place: Place) -> bool:
+    return (place.stores.root / path / MANIFEST).is_file()
 
 
-def _prepare(store: PreparedStore, roots: Roots) -> None:
-    from unmask.datasets import DATASETS
+def _raw(place: Place) -> Path:
+    return place.data or Path()
 
-    root = roots.data / store.root
+
+def _opened(store: PreparedStore, place: Place) -> OpenSet:
+    data_set = DATASETS.get(store.data_set)
+    root = _raw(place) / store.root
     if not root.is_dir():
         raise NotFound(
             f"The study makes {store.path} of {store.data_set} at {root}, which is not there.",
             hint="Give the folder that holds it with --data, or prepared faces with --shards.",
         )
-    reader = DATASETS.get(store.data_set)(root, **store.options)
+    reader = data_set(root, **store.options)
+    return OpenSet(reader, root, getattr(reader, "options", store.options))
+
+
+def _prepare(store: PreparedStore, data_set: OpenSet, place: Place) -> None:
     how = Preprocessing(frames=store.frames, burst=store.burst, people=store.people)
-    told = _Told(store.path, "prepared", roots)
+    told = FewTimes(place.say, _TOLD_TIMES)
     made = prepare(
-        OpenSet(reader, root, getattr(reader, "options", store.options)),
-        roots.shards / store.path,
+        data_set,
+        place.stores.root / store.path,
         how,
-        workers=max(1, roots.workers),
-        on_progress=lambda now: told.tell(now.items, now.total),
+        workers=max(1, place.workers),
+        on_progress=lambda now: told.tell(f"{store.path}: prepared", now.items, now.total),
     )
-    told.losses(made.losses)
+    _tell_losses(made.losses, store.path, place)
 
 
-def _forge(store: ForgedStore, roots: Roots) -> None:
-    from unmask.forge.face_forgers import forgers_of
-    from unmask.forge.forged_data_set import SPLITS, ForgingPlan, forge_data_set
-    from unmask.forge.target_faces import open_faces
-
-    faces = roots.shards / store.faces
+def _forge(store: ForgedStore, forgers: Sequence[FaceForger], place: Place) -> None:
+    faces = place.stores.root / store.faces
     if not faces.exists():
-        faces = roots.data / store.faces
+        faces = _raw(place) / store.faces
     if not faces.exists():
         raise NotFound(
-            f"The study forges the faces of {store.faces}, which is neither in {roots.shards} nor "
-            f"in {roots.data}.",
+            f"The study forges the faces of {store.faces}, which is neither in "
+            f"{place.stores.root} nor in {_raw(place)}.",
             hint="Give the folder that holds it with --data, or prepared faces with --shards.",
         )
-    forgers = forgers_of(store.methods, store.clip_frames)
     plan = ForgingPlan(store.per_face, store.seed, store.splits or dict(SPLITS))
-    told = _Told(store.path, "forged", roots)
+    told = FewTimes(place.say, _TOLD_TIMES)
     made = forge_data_set(
         open_faces(faces),
         forgers,
-        roots.shards / store.path,
+        place.stores.root / store.path,
         plan,
-        on_progress=lambda now: told.tell(now.sources, now.total),
+        on_progress=lambda now: told.tell(f"{store.path}: forged", now.sources, now.total),
     )
-    told.losses(made.losses)
+    _tell_losses(made.losses, store.path, place)
 
 
-class _Told:
-    """Says how far the making of a store is, a few times and not with every shard."""
-
-    def __init__(self, path: str, verb: str, roots: Roots) -> None:
-        self._path, self._verb, self._roots = path, verb, roots
-        self._last = -1
-
-    def tell(self, done: int, total: int) -> None:
-        part = _TOLD_TIMES * done // max(1, total)
-        if part > self._last:
-            self._last = part
-            self._roots.say(f"{self._path}: {self._verb} {done:,} of {total:,}")
-
-    def losses(self, losses: Sequence[Loss]) -> None:
-        if losses:
-            named = self._roots.shards / self._path / LEFT_OUT
-            self._roots.say(f"{self._path}: {len(losses):,} losses; see {named}")
+def _tell_losses(losses: Sequence[Loss], path: str, place: Place) -> None:
+    if losses:
+        place.say(f"{path}: {len(losses):,} losses; see {place.stores.root / path / LEFT_OUT}")
